@@ -1,0 +1,110 @@
+//! x86_64, System V calling convention: Linux, the BSDs and macOS.
+
+use std::arch::{asm, naked_asm};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+use super::{Base, Message, OnTarget, StackPointer};
+
+/// The words of the layout that a suspended stack ends in.
+pub(crate) const SUSPENDED_WORDS: usize = 3;
+
+/// Suspends this context and continues the one suspended at `to`.
+///
+/// Returns the message of whoever switches back.
+///
+/// # Safety
+///
+/// `to` is the saved stack pointer of a suspended stack of this thread that nobody else
+/// continues; `save` is written before the switch and is what a later switch back takes.
+#[inline(always)]
+pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: Message) -> Message {
+    let Message { mut word, mut kind } = message;
+    // SAFETY: the routine leaves this stack by saving rbx and rbp, comes back with both
+    // restored and rsp as it was; all other callee-saved registers are declared clobbered.
+    // The caller vouches for `to` and `save`.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/switch.s"),
+            inout("rdi") word,
+            inout("rsi") kind,
+            inout("rdx") save => _,
+            inout("rcx") to => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    Message { word, kind }
+}
+
+/// [`switch`] as an ordinary function.
+///
+/// # Safety
+///
+/// As for [`switch`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn switch_out_of_line(
+    save: *mut StackPointer,
+    to: StackPointer,
+    word: MaybeUninit<usize>,
+    kind: usize,
+) -> Message {
+    naked_asm!(include_str!("../../asm/x86_64/switch_out_of_line.s"))
+}
+
+/// Suspends this context, calls `on_target` on the stack suspended at `to`, then continues
+/// that stack with the message that the call returns.
+///
+/// # Safety
+///
+/// As for [`switch`]; `on_target` must not unwind.
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn switch_call(
+    save: *mut StackPointer,
+    to: StackPointer,
+    word: MaybeUninit<usize>,
+    kind: usize,
+    on_target: OnTarget,
+) -> Message {
+    naked_asm!(include_str!("../../asm/x86_64/switch_call.s"))
+}
+
+/// Lays out a fresh stack whose first switch enters [`Base::start`], and returns its stack pointer.
+///
+/// # Safety
+///
+/// `top` is 16-byte aligned and the writable end of a stack that nobody uses.
+pub(crate) unsafe fn init_stack<B: Base>(top: NonNull<u8>, owner: *const ()) -> StackPointer {
+    let words = top.cast::<usize>().as_ptr();
+    // SAFETY: the caller vouches for the stack; five words below its top are part of it.
+    unsafe {
+        let record = words.sub(2);
+        record.write(0);
+        record.add(1).write(0);
+        words.sub(3).write(owner.addr());
+        words.sub(4).write(base::<B> as *const () as usize);
+        words.sub(5).write(record.addr());
+        words.sub(5).cast()
+    }
+}
+
+/// Tells the base frame of the stack that ends at `top` whose stack it is now.
+///
+/// # Safety
+///
+/// The stack was laid out by [`init_stack`], and the caller runs on it or owns it.
+pub(crate) unsafe fn set_owner(top: NonNull<u8>, owner: *const ()) {
+    // SAFETY: the slot is part of the stack, and only backtraces read it.
+    unsafe { top.cast::<usize>().as_ptr().sub(3).write(owner.addr()) }
+}
+
+/// The base frame, see `asm/x86_64/base.s`.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn base<B: Base>() {
+    naked_asm!(
+        include_str!("../../asm/x86_64/base.s"),
+        parent = const B::PARENT,
+        stack_pointer = const B::STACK_POINTER,
+        start = sym B::start,
+    )
+}

@@ -1,0 +1,85 @@
+//! Options for a new greenlet.
+
+use std::marker::PhantomData;
+
+use super::extras::Extras;
+use super::{Greenlet, body_type, thread};
+use crate::stack::{SizeClass, StackError};
+
+/// Options for a new greenlet, from [`Greenlet::builder`].
+///
+/// ```
+/// use greenlet::Greenlet;
+///
+/// let worker = Greenlet::<()>::builder()
+///     .name("worker")
+///     .stack_size(64 * 1024)
+///     .build(|()| ());
+/// worker.switch(());
+/// assert_eq!(worker.name().as_deref(), Some("worker"));
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    name: Option<Box<str>>,
+    class: Option<SizeClass>,
+    parent: Option<Greenlet>,
+}
+
+impl Builder {
+    /// A name for reports and debuggers.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// The size of its stack in bytes, guard page included: rounded up to a power of two, at least
+    /// [`MIN_STACK_SIZE`](crate::MIN_STACK_SIZE). The default is
+    /// [`DEFAULT_STACK_SIZE`](crate::DEFAULT_STACK_SIZE).
+    ///
+    /// # Panics
+    ///
+    /// If it is more than 16 GiB; [`try_stack_size`](Self::try_stack_size) returns that.
+    #[track_caller]
+    pub fn stack_size(self, bytes: usize) -> Self {
+        self.try_stack_size(bytes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`stack_size`](Self::stack_size).
+    ///
+    /// # Errors
+    ///
+    /// If it is more than 16 GiB.
+    pub fn try_stack_size(mut self, bytes: usize) -> Result<Self, StackError> {
+        self.class = Some(SizeClass::for_bytes(bytes)?);
+        Ok(self)
+    }
+
+    /// The parent, in place of the current greenlet.
+    pub fn parent<U: 'static>(mut self, parent: &Greenlet<U>) -> Self {
+        self.parent = Some(parent.cast());
+        self
+    }
+
+    /// Makes the greenlet, see [`Greenlet::new`].
+    pub fn build<T: 'static>(self, body: impl FnOnce(T) -> T + 'static) -> Greenlet<T> {
+        let greenlet = self.build_without_body();
+        let body_type = body_type::<T, _>(&body);
+        greenlet.core().set_body(body, body_type);
+        greenlet
+    }
+
+    /// Makes the greenlet, see [`Greenlet::without_body`].
+    pub fn build_without_body<T: 'static>(self) -> Greenlet<T> {
+        let current = thread::current();
+        let parent = self.parent.as_ref().map_or(current, |parent| parent.core);
+        let class = self.class.unwrap_or(SizeClass::DEFAULT);
+        // SAFETY: the current greenlet is alive.
+        let core = unsafe { current.as_ref() }.thread().new_greenlet(parent, class);
+        if self.name.is_some() {
+            // SAFETY: just made, with a count for the handle.
+            unsafe { core.as_ref() }.extras.set(Some(Box::new(Extras { name: self.name })));
+        }
+        Greenlet { core, value: PhantomData }
+    }
+}

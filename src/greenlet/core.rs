@@ -1,0 +1,211 @@
+//! The control block of a greenlet.
+//!
+//! Two cache lines, dense in an [arena](super::arena): the first one is what a switch touches.
+//! Blocks are counted by hand: a handle, a child's parent link and the hub each hold one
+//! count. What *runs* needs no count, so a count of zero means "unwind it" for a suspended
+//! greenlet and "unwind it when it is left" for the current one.
+
+use std::any::TypeId;
+use std::cell::Cell;
+use std::mem::{self, MaybeUninit};
+use std::ptr::{self, NonNull};
+
+use super::extras::Extras;
+use super::thread::Thread;
+use crate::arch::{Base, Message, SUSPENDED_WORDS, StackPointer};
+use crate::stack::{SizeClass, Stack};
+
+/// Where a greenlet is in its life. Which of the active ones runs is the thread's knowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Has a body and no stack.
+    Unstarted,
+    /// Has a stack: suspended or running.
+    Active,
+    /// Has neither.
+    Dead,
+}
+
+#[repr(C, align(64))]
+pub(crate) struct Core {
+    /// Where it continues; [`nowhere`] unless it is suspended.
+    pub(crate) stack_pointer: Cell<StackPointer>,
+    /// The type of value its pending switch returns, or a marker below. What runs keeps the
+    /// value of its last suspension, which saves the fast path a store.
+    pub(crate) waits_for: Cell<TypeId>,
+    /// Counted. `None` for a thread's root only.
+    pub(crate) parent: Cell<Option<NonNull<Core>>>,
+    pub(crate) refs: Cell<u32>,
+    pub(crate) phase: Cell<Phase>,
+    pub(crate) class: Cell<SizeClass>,
+    /// It did not unwind when it was told to. Its stack is never freed.
+    pub(crate) abandoned: Cell<bool>,
+    /// A word for the floor above: the hub's record of this greenlet.
+    pub(crate) record: Cell<*mut ()>,
+    pub(crate) id: Cell<u64>,
+
+    pub(crate) thread: Cell<NonNull<Thread>>,
+    pub(crate) stack: Cell<Option<Stack>>,
+    body: Cell<Option<&'static BodyType>>,
+    body_storage: Cell<Inline>,
+    pub(crate) extras: Cell<Option<Box<Extras>>>,
+}
+
+const _: () = assert!(size_of::<Core>() == 128);
+
+/// Markers for [`Core::waits_for`] besides the type of a value. They are private, so no
+/// greenlet's value is of such a type.
+pub(crate) mod marker {
+    use std::any::TypeId;
+
+    struct Nothing;
+    struct Anything;
+
+    /// It is unstarted or dead: there is no pending switch.
+    pub(crate) const NOTHING: TypeId = TypeId::of::<Nothing>();
+    /// It waits for a greenlet to unwind, and takes whatever brings control back.
+    pub(crate) const ANYTHING: TypeId = TypeId::of::<Anything>();
+}
+
+/// Bodies up to this size live in the control block, larger ones in a box.
+type Inline = [MaybeUninit<usize>; 3];
+
+/// What is known of a body whose type was erased.
+pub(crate) struct BodyType {
+    /// The type of value it takes and returns.
+    pub(crate) value: TypeId,
+    /// Moves the body out, runs it with the message and routes the outcome. Returns only when
+    /// this stack passes to a parent that was not started yet, with that parent's message.
+    pub(crate) run: unsafe fn(&Core, Message) -> Message,
+    drop: unsafe fn(*mut ()),
+}
+
+impl Core {
+    pub(crate) fn new(thread: NonNull<Thread>, id: u64, class: SizeClass) -> Self {
+        Self {
+            stack_pointer: Cell::new(nowhere()),
+            waits_for: Cell::new(marker::NOTHING),
+            parent: Cell::new(None),
+            refs: Cell::new(1),
+            phase: Cell::new(Phase::Unstarted),
+            class: Cell::new(class),
+            abandoned: Cell::new(false),
+            record: Cell::new(ptr::null_mut()),
+            id: Cell::new(id),
+            thread: Cell::new(thread),
+            stack: Cell::new(None),
+            body: Cell::new(None),
+            body_storage: Cell::new([MaybeUninit::uninit(); 3]),
+            extras: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn thread(&self) -> &Thread {
+        // SAFETY: a thread's state outlives its control blocks (see `Thread::free_core`).
+        unsafe { self.thread.get().as_ref() }
+    }
+
+    pub(crate) fn parent(&self) -> Option<&Core> {
+        // SAFETY: the link is counted, so the parent outlives it.
+        self.parent.get().map(|parent| unsafe { parent.as_ref() })
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.phase.get() == Phase::Dead
+    }
+
+    /// Looks at the extras without moving them for longer than the closure runs.
+    pub(crate) fn with_extras<R>(&self, look: impl FnOnce(Option<&Extras>) -> R) -> R {
+        let extras = self.extras.take();
+        let result = look(extras.as_deref());
+        self.extras.set(extras);
+        result
+    }
+
+    pub(crate) fn body(&self) -> Option<&'static BodyType> {
+        self.body.get()
+    }
+
+    /// Puts a body in place; there is none yet.
+    pub(crate) fn set_body<F>(&self, body: F, body_type: &'static BodyType) {
+        debug_assert!(self.body.get().is_none());
+        let mut storage: Inline = [MaybeUninit::uninit(); 3];
+        if fits_inline::<F>() {
+            // SAFETY: the storage is large enough and aligned for F.
+            unsafe { storage.as_mut_ptr().cast::<F>().write(body) };
+        } else {
+            storage[0] = MaybeUninit::new(Box::into_raw(Box::new(body)).expose_provenance());
+        }
+        self.body_storage.set(storage);
+        self.body.set(Some(body_type));
+    }
+
+    /// Moves the body out.
+    ///
+    /// # Safety
+    ///
+    /// There is a body, and it is an `F`.
+    pub(crate) unsafe fn take_body<F>(&self) -> F {
+        self.body.set(None);
+        let storage = self.body_storage.get();
+        if fits_inline::<F>() {
+            // SAFETY: `set_body` wrote an F there, by the caller's word.
+            unsafe { storage.as_ptr().cast::<F>().read() }
+        } else {
+            // SAFETY: `set_body` wrote the address of a boxed F there, by the caller's word.
+            *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage[0].assume_init())) }
+        }
+    }
+
+    /// Drops the body of a greenlet that never starts, if it has one.
+    pub(crate) fn drop_body(&self) {
+        if let Some(body) = self.body.take() {
+            let mut storage = self.body_storage.get();
+            // SAFETY: the storage holds a body of that type, and `take` made this the last use.
+            unsafe { (body.drop)(storage.as_mut_ptr().cast()) };
+        }
+    }
+}
+
+impl BodyType {
+    pub(crate) const fn of<F>(value: TypeId, run: unsafe fn(&Core, Message) -> Message) -> Self {
+        Self { value, run, drop: drop_stored::<F> }
+    }
+}
+
+const fn fits_inline<F>() -> bool {
+    size_of::<F>() <= size_of::<Inline>() && align_of::<F>() <= align_of::<Inline>()
+}
+
+/// # Safety
+///
+/// `storage` holds an F as `set_body` stores it, which is not used again.
+unsafe fn drop_stored<F>(storage: *mut ()) {
+    if fits_inline::<F>() {
+        // SAFETY: the caller's word.
+        unsafe { ptr::drop_in_place(storage.cast::<F>()) };
+    } else {
+        // SAFETY: the caller's word; the storage begins with the address of a boxed F.
+        drop(unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage.cast::<usize>().read())) });
+    }
+}
+
+/// The base frame's constants, and its way into this floor.
+pub(crate) struct GreenletBase;
+
+impl Base for GreenletBase {
+    const PARENT: usize = mem::offset_of!(Core, parent);
+    const STACK_POINTER: usize = mem::offset_of!(Core, stack_pointer);
+
+    unsafe extern "C" fn start(word: MaybeUninit<usize>, kind: usize) -> ! {
+        // SAFETY: called by the base frame only, on the stack of the current greenlet.
+        unsafe { super::life::start(Message { word, kind }) }
+    }
+}
+
+/// The stack pointer of what is not suspended: a backtrace that arrives here finds return
+/// address zero and ends.
+pub(crate) fn nowhere() -> StackPointer {
+    static END: [usize; SUSPENDED_WORDS] = [0; SUSPENDED_WORDS];
+    ptr::from_ref(&END).cast_mut().cast()
+}

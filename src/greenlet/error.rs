@@ -1,0 +1,102 @@
+//! Why an operation on a greenlet was refused.
+
+use std::fmt;
+
+use crate::stack::StackError;
+
+/// Why a switch did not happen. Nothing has moved; the caller goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SwitchError {
+    /// The target has no body yet (Python: `AttributeError: run`). It stays unstarted.
+    NoBody,
+    /// No stack could be had for the target. It stays unstarted and may be tried again.
+    Stack(StackError),
+    /// The target's pending switch, or its body, takes another type of value.
+    WrongType {
+        /// The type of the value that was offered.
+        offered: &'static str,
+    },
+    /// This thread is unwinding: a destructor that runs because of a panic or a kill tried to
+    /// switch. What unwinds must reach its end first.
+    Unwinding,
+    /// This thread is ending and has unwound its greenlets.
+    ThreadEnding,
+    /// The program was built with `panic = "abort"`, so nothing can be raised in a greenlet.
+    CannotUnwind,
+}
+
+impl SwitchError {
+    pub(crate) fn wrong_type<T>() -> Self {
+        Self::WrongType { offered: std::any::type_name::<T>() }
+    }
+}
+
+impl fmt::Display for SwitchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBody => f.write_str("the greenlet has nothing to run"),
+            Self::Stack(error) => error.fmt(f),
+            Self::WrongType { offered } => {
+                write!(f, "the greenlet does not take a value of type `{offered}` now")
+            }
+            Self::Unwinding => f.write_str("a switch was attempted while this thread unwinds"),
+            Self::ThreadEnding => f.write_str("a switch was attempted while this thread ends"),
+            Self::CannotUnwind => f.write_str("built with panic = \"abort\": greenlets cannot be unwound"),
+        }
+    }
+}
+
+impl std::error::Error for SwitchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Stack(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Why [`Greenlet::set_parent`](super::Greenlet::set_parent) kept the old parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParentError {
+    /// A thread's root greenlet has no parent, ever.
+    Root,
+    /// The new parent is the greenlet itself or descends from it.
+    Cycle,
+}
+
+impl fmt::Display for ParentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "the root greenlet of a thread cannot have a parent",
+            Self::Cycle => "cyclic parent chain: the new parent is the greenlet itself or descends from it",
+        })
+    }
+}
+
+impl std::error::Error for ParentError {}
+
+/// Why [`Greenlet::kill`](super::Greenlet::kill) did not end in a quiet death.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KillError {
+    /// The body caught [`GreenletExit`](super::GreenletExit) and switched away: it lives.
+    Refused,
+    /// The greenlet is dead, but a destructor or a handler on its stack panicked with this.
+    Panicked(super::Raised),
+    /// The program was built with `panic = "abort"`.
+    CannotUnwind,
+}
+
+impl fmt::Display for KillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("the greenlet refused to die"),
+            Self::Panicked(raised) => write!(f, "while it was being killed, {raised}"),
+            Self::CannotUnwind => SwitchError::CannotUnwind.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for KillError {}

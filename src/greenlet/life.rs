@@ -1,0 +1,302 @@
+//! Birth, death, and what leads from one to the other.
+//!
+//! The rules are those of Python's greenlet: a result or an error goes to the parent as it is
+//! at death; dead ancestors are skipped, unstarted ones are started with a result and ended by
+//! an error; the last handle of a suspended greenlet unwinds it where it is dropped.
+
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use super::core::{Core, GreenletBase, Phase, marker, nowhere};
+use super::error::{KillError, SwitchError};
+use super::parcel::{self, Parcel};
+use super::raised::Raised;
+use super::switching::{leave, leave_for_good};
+use super::thread::current;
+use crate::arch::{self, Message};
+use crate::report::{Report, report};
+use crate::stack::StackError;
+
+/// Whether this build can raise anything in another greenlet.
+pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
+
+/// Gives an unstarted greenlet a stack that is ready to be switched to.
+pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
+    let stack = core.thread().stacks().borrow_mut().take(core.class.get())?;
+    // SAFETY: the stack is fresh from the pool, so nobody uses it.
+    let stack_pointer =
+        unsafe { arch::init_stack::<GreenletBase>(stack.top(), std::ptr::from_ref(core).cast()) };
+    core.stack_pointer.set(stack_pointer);
+    core.stack.set(Some(stack));
+    core.phase.set(Phase::Active);
+    Ok(())
+}
+
+/// The bottom of every stack: runs the body of the greenlet that owns it, and of each unstarted
+/// parent that the stack passes to when its child ends.
+///
+/// # Safety
+///
+/// Called on the stack of the current greenlet, which was just prepared.
+pub(crate) unsafe fn start(first: Message) -> ! {
+    let mut message = first;
+    loop {
+        let core = current();
+        // SAFETY: the current greenlet is alive; its body is in place until `run` takes it.
+        message = unsafe {
+            let core = core.as_ref();
+            let body = core.body().expect("a greenlet that was prepared has a body");
+            (body.run)(core, message)
+        };
+    }
+}
+
+/// Runs a body of type F, which is what [`BodyType::run`](super::core::BodyType) points to.
+///
+/// # Safety
+///
+/// `core` is current, on its own stack, with a body of type F; the message is its first.
+pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Message) -> Message {
+    // SAFETY: the caller's word.
+    let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(message)) };
+    let content = match first {
+        Ok(value) => catch_unwind(AssertUnwindSafe(|| body(value))).map_err(Raised::from_payload),
+        Err(raised) => {
+            Err(catch_unwind(AssertUnwindSafe(|| drop(body))).map_or_else(Raised::from_payload, |()| raised))
+        }
+    };
+    finish(core, content)
+}
+
+/// Ends the current greenlet and hands what it leaves to its parent.
+///
+/// Returns only if the parent was unstarted: this stack is the parent's now.
+fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Message {
+    let mut parcel = Parcel { content };
+    let mut receiver = core.parent().expect("only a root has no parent, and it has no body");
+    loop {
+        match receiver.phase.get() {
+            Phase::Active => break,
+            Phase::Unstarted if parcel.content.is_err() => end_unstarted(receiver),
+            Phase::Unstarted => match receiver.body().map(|body| parcel.suits(body.value)) {
+                Some(true) if receiver.class.get() == core.class.get() => {
+                    return pass_stack_on(core, receiver, parcel);
+                }
+                Some(true) => match prepare(receiver) {
+                    Ok(()) => break,
+                    Err(error) => parcel.refuse(SwitchError::Stack(error)),
+                },
+                Some(false) => parcel.refuse(SwitchError::wrong_type::<T>()),
+                None => parcel.refuse(SwitchError::NoBody),
+            },
+            Phase::Dead => {}
+        }
+        receiver = receiver.parent().expect("a root lives as long as its thread's greenlets");
+    }
+    die_into(core, receiver, parcel)
+}
+
+/// Ends the current greenlet by continuing `receiver`, which is suspended or just prepared.
+fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> ! {
+    let thread = core.thread();
+    let waits_for = receiver.waits_for.get();
+    if waits_for == marker::ANYTHING {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| parcel.discard_value())) {
+            parcel.content = Err(Raised::from_payload(payload));
+        }
+    } else if waits_for != marker::NOTHING && !parcel.suits(waits_for) {
+        parcel.refuse(SwitchError::wrong_type::<T>());
+    }
+    let core_unused = core.refs.get() == 0;
+    // Freeing the block may let go of a suspended parent, which then has to be unwound: work for
+    // the receiver's stack, because this one is being left.
+    let chore = core_unused
+        && core.parent().is_some_and(|parent| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver));
+    // A larger value stays on the stack that is given back below. The receiver reads it at once,
+    // before anybody can take that stack.
+    let mut slot = MaybeUninit::uninit();
+    let message = parcel.seal((!chore).then_some(&mut slot));
+    mark_dead(core);
+    if let Some(stack) = core.stack.take() {
+        // SAFETY: from here on this stack is only left.
+        unsafe { thread.stacks().borrow_mut().give_back(stack) };
+    }
+    thread.make_current(NonNull::from(receiver));
+    if core_unused && !chore {
+        free(NonNull::from(core));
+    }
+    // SAFETY: the receiver is suspended, and now current.
+    unsafe { leave_for_good(thread, receiver, message, chore.then_some(NonNull::from(core))) }
+}
+
+/// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
+/// parents needs one stack in all.
+fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Message {
+    let message = parcel.seal(None);
+    let stack = core.stack.take().expect("what runs has a stack");
+    // SAFETY: this is the stack that runs now.
+    unsafe { arch::set_owner(stack.top(), std::ptr::from_ref(heir).cast()) };
+    heir.stack.set(Some(stack));
+    heir.phase.set(Phase::Active);
+    mark_dead(core);
+    core.thread().make_current(NonNull::from(heir));
+    if core.refs.get() == 0 {
+        settle(NonNull::from(core));
+    }
+    message
+}
+
+fn mark_dead(core: &Core) {
+    core.phase.set(Phase::Dead);
+    core.stack_pointer.set(nowhere());
+    core.waits_for.set(marker::NOTHING);
+}
+
+/// Ends a greenlet that never ran: its body is dropped, unrun.
+pub(crate) fn end_unstarted(core: &Core) {
+    mark_dead(core);
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| core.drop_body())) {
+        report(&Report::PanickedWhileDropped {
+            greenlet: &describe(core),
+            raised: &Raised::from_payload(payload),
+        });
+    }
+}
+
+/// Raises [`GreenletExit`](super::GreenletExit) in a suspended greenlet, as its parent for the
+/// time of it, and returns when control comes back.
+pub(crate) fn unwind(core: NonNull<Core>) -> Result<(), KillError> {
+    if !CAN_UNWIND {
+        return Err(KillError::CannotUnwind);
+    }
+    // SAFETY: the caller holds a count on the victim; what is current is alive.
+    let (victim, me) = unsafe { (core.as_ref(), current().as_ref()) };
+    let parent = victim.parent.replace(Some(NonNull::from(me)));
+    retain(NonNull::from(me));
+    me.waits_for.set(marker::ANYTHING);
+    // SAFETY: the victim is suspended.
+    let landed = unsafe { leave(me, victim, Parcel::<()> { content: Err(Raised::exit()) }.seal(None)) };
+    // SAFETY: what is sent to one who waits for anything has its value discarded.
+    let raised = unsafe { parcel::open::<()>(landed) }.err().filter(|raised| !raised.is_exit());
+    let replaced = if victim.parent.get() == Some(NonNull::from(me)) {
+        victim.parent.replace(parent)
+    } else {
+        // It chose another parent on its way out.
+        parent
+    };
+    if let Some(link) = replaced {
+        release(link);
+    }
+    match raised {
+        _ if !victim.is_dead() => Err(KillError::Refused),
+        Some(raised) => Err(KillError::Panicked(raised)),
+        None => Ok(()),
+    }
+}
+
+/// Unwinds a greenlet because its thread ends.
+pub(crate) fn unwind_for_thread_end(core: NonNull<Core>) {
+    retain(core);
+    unwind_or_abandon(core);
+    release(core);
+}
+
+/// One more count.
+#[inline]
+pub(crate) fn retain(core: NonNull<Core>) {
+    // SAFETY: whoever has the pointer keeps the block alive.
+    let refs = unsafe { &core.as_ref().refs };
+    let count = refs.get().checked_add(1).expect("fewer than 2^32 handles of one greenlet");
+    refs.set(count);
+}
+
+/// One count less. At zero a suspended greenlet is unwound here and now.
+#[inline]
+pub(crate) fn release(core: NonNull<Core>) {
+    // SAFETY: the count being given up kept the block alive.
+    let refs = unsafe { &core.as_ref().refs };
+    refs.set(refs.get() - 1);
+    if refs.get() == 0 {
+        settle(core);
+    }
+}
+
+/// Does what is due for a greenlet that nothing refers to.
+#[cold]
+pub(crate) fn settle(core: NonNull<Core>) {
+    // SAFETY: a block stays until it is freed, which is this function's to decide.
+    let this = unsafe { core.as_ref() };
+    match this.phase.get() {
+        Phase::Dead => free(core),
+        Phase::Unstarted => {
+            end_unstarted(this);
+            free(core);
+        }
+        Phase::Active if current() == core => this.thread().current_count_changed(),
+        Phase::Active if this.abandoned.get() => {}
+        Phase::Active => {
+            this.refs.set(1);
+            unwind_or_abandon(core);
+            this.refs.set(this.refs.get() - 1);
+            if this.refs.get() == 0 && this.is_dead() {
+                free(core);
+            }
+        }
+    }
+}
+
+/// Unwinds a suspended greenlet. If it refuses, it stays as it is for good; what went wrong is
+/// reported, because there is nobody to return it to.
+fn unwind_or_abandon(core: NonNull<Core>) {
+    let outcome = unwind(core);
+    // SAFETY: the caller holds a count.
+    let this = unsafe { core.as_ref() };
+    match outcome {
+        Ok(()) => {}
+        Err(KillError::Panicked(raised)) => {
+            report(&Report::PanickedWhileDropped { greenlet: &describe(this), raised: &raised });
+        }
+        Err(_) if this.refs.get() > 1 && !this.thread().is_ending() => {
+            // Somebody took a handle in the meantime: it lives on.
+        }
+        Err(error) => {
+            this.abandoned.set(true);
+            report(&Report::Abandoned { greenlet: &describe(this), error: &error });
+        }
+    }
+}
+
+/// Frees a dead greenlet's block, and those of dead ancestors that only it kept.
+fn free(core: NonNull<Core>) {
+    let mut next = Some(core);
+    while let Some(core) = next {
+        // SAFETY: dead and without a count, so nobody else looks at the block.
+        let parent = unsafe {
+            let parent = core.as_ref().parent.take();
+            core.as_ref().thread().free_core(core);
+            parent
+        };
+        next = parent.filter(|parent| {
+            // SAFETY: the link that was just given up kept the parent.
+            let parent = unsafe { parent.as_ref() };
+            parent.refs.set(parent.refs.get() - 1);
+            parent.refs.get() == 0 && parent.is_dead()
+        });
+        if next.is_none()
+            && let Some(parent) = parent
+            // SAFETY: not freed: it is not dead, or its count is above zero.
+            && unsafe { parent.as_ref() }.refs.get() == 0
+        {
+            settle(parent);
+        }
+    }
+}
+
+/// How a report names a greenlet.
+pub(crate) fn describe(core: &Core) -> String {
+    core.with_extras(|extras| match extras.and_then(|extras| extras.name.as_deref()) {
+        Some(name) => format!("greenlet {} \"{name}\"", core.id.get()),
+        None => format!("greenlet {}", core.id.get()),
+    })
+}

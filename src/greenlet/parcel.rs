@@ -1,0 +1,129 @@
+//! How a value becomes the word that a switch carries, and a value again.
+//!
+//! A value of a word or less travels in the register itself. A larger one stays where the
+//! sender has it, and its address travels: the receiver reads it before anything else runs.
+//! Where something else may run first (a hook, a destructor), it travels in a box.
+
+use std::any::TypeId;
+use std::mem::{self, MaybeUninit};
+use std::ptr;
+
+use super::error::SwitchError;
+use super::raised::Raised;
+use crate::arch::Message;
+
+/// A value: in the word, or at the address in the word.
+pub(crate) const VALUE: usize = 0;
+/// A value in a box whose address is in the word.
+const BOXED: usize = 1;
+/// A [`Raised`].
+const RAISED: usize = 2;
+
+const fn fits_in_word<T>() -> bool {
+    size_of::<T>() <= size_of::<usize>()
+}
+
+/// The word for the value in `slot`, which counts as moved out once the receiver has it.
+#[inline(always)]
+pub(crate) fn pack<T>(slot: &MaybeUninit<T>) -> MaybeUninit<usize> {
+    if fits_in_word::<T>() {
+        let mut word = MaybeUninit::uninit();
+        // SAFETY: a T is no larger than the word; bytes beyond it stay uninitialised.
+        unsafe {
+            ptr::copy_nonoverlapping(slot.as_ptr().cast::<u8>(), word.as_mut_ptr() as *mut u8, size_of::<T>())
+        };
+        word
+    } else {
+        MaybeUninit::new(slot.as_ptr().expose_provenance())
+    }
+}
+
+/// The value of a message of kind [`VALUE`].
+///
+/// # Safety
+///
+/// The message came from [`pack`] with the same T, is used once, and the slot still stands.
+#[inline(always)]
+pub(crate) unsafe fn unpack<T>(word: MaybeUninit<usize>) -> T {
+    if fits_in_word::<T>() {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the word holds the bytes of a T, by the caller's word.
+        unsafe {
+            ptr::copy_nonoverlapping(word.as_ptr().cast::<u8>(), value.as_mut_ptr().cast(), size_of::<T>());
+            value.assume_init()
+        }
+    } else {
+        // SAFETY: the word is the address of a T in a slot, by the caller's word.
+        unsafe { ptr::with_exposed_provenance::<T>(word.assume_init()).read() }
+    }
+}
+
+/// What a message of any kind holds.
+///
+/// # Safety
+///
+/// The message was made for a receiver of T, and is used once.
+#[inline]
+pub(crate) unsafe fn open<T>(message: Message) -> Result<T, Raised> {
+    match message.kind {
+        // SAFETY: the caller's word.
+        VALUE => Ok(unsafe { unpack(message.word) }),
+        // SAFETY: the caller's word; `seal` put the T in a box.
+        BOXED => {
+            Ok(*unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<T>(message.word.assume_init())) })
+        }
+        // SAFETY: the caller's word; `seal` made it from a Raised.
+        _ => Err(unsafe { Raised::from_word(message.word) }),
+    }
+}
+
+/// A value or something raised, on its way to a receiver that is still being looked for.
+pub(crate) struct Parcel<T> {
+    pub(crate) content: Result<T, Raised>,
+}
+
+impl<T: 'static> Parcel<T> {
+    /// Whether a greenlet that waits for `waits_for` can take it.
+    pub(crate) fn suits(&self, waits_for: TypeId) -> bool {
+        self.content.is_err() || waits_for == TypeId::of::<T>()
+    }
+
+    /// Drops a value here, for a receiver that only wants control back: what remains is an exit,
+    /// which that receiver ignores.
+    pub(crate) fn discard_value(&mut self) {
+        if self.content.is_ok() {
+            drop(mem::replace(&mut self.content, Err(Raised::exit())));
+        }
+    }
+
+    /// The message. `slot` is where a larger value waits for the receiver; with `None` it
+    /// travels in a box, because something else may run before the receiver does.
+    pub(crate) fn seal(self, slot: Option<&mut MaybeUninit<T>>) -> Message {
+        match (self.content, slot) {
+            (Err(raised), _) => Message { word: raised.into_word(), kind: RAISED },
+            (Ok(value), Some(slot)) => {
+                slot.write(value);
+                Message { word: pack(slot), kind: VALUE }
+            }
+            (Ok(value), None) if fits_in_word::<T>() => {
+                Message { word: pack(&MaybeUninit::new(value)), kind: VALUE }
+            }
+            (Ok(value), None) => Message {
+                word: MaybeUninit::new(Box::into_raw(Box::new(value)).expose_provenance()),
+                kind: BOXED,
+            },
+        }
+    }
+
+    /// Replaces a value by the reason why it goes no further, which carries the value.
+    pub(crate) fn refuse(&mut self, error: SwitchError) {
+        let content = mem::replace(&mut self.content, Err(Raised::exit()));
+        self.content = Err(Raised::refused(error, content.ok()));
+    }
+
+    /// What the sender gets back when nothing moves.
+    pub(crate) fn refused(mut self, error: SwitchError) -> Result<T, Raised> {
+        self.refuse(error);
+        self.content
+    }
+}

@@ -1,0 +1,141 @@
+//! What travels between greenlets in place of a value.
+
+use std::any::Any;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::panic;
+
+use super::error::SwitchError;
+
+/// The payload that unwinds a greenlet which is killed, as in Python's greenlet.
+///
+/// Letting it escape the body is a normal end. It is not an error to catch it, but a body that
+/// goes on regardless has refused to die.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GreenletExit;
+
+/// What a switch brought instead of a value: a panic, a kill, or the refusal to switch at all.
+///
+/// Returned by [`Greenlet::try_switch`](super::Greenlet::try_switch) and its kin;
+/// [`switch`](super::Greenlet::switch) calls [`resume`](Self::resume) on it.
+pub struct Raised(Box<Kind>);
+
+enum Kind {
+    Exit,
+    Panic(Box<dyn Any + Send>),
+    Refused { error: SwitchError, value: Option<Box<dyn Any>> },
+}
+
+impl Raised {
+    pub(crate) fn exit() -> Self {
+        Self(Box::new(Kind::Exit))
+    }
+
+    /// From the payload of a panic; that of a kill becomes one again.
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+        if payload.is::<GreenletExit>() { Self::exit() } else { Self(Box::new(Kind::Panic(payload))) }
+    }
+
+    /// `value` is what could not be sent.
+    pub(crate) fn refused<T: 'static>(error: SwitchError, value: Option<T>) -> Self {
+        let value = value.map(|value| Box::new(value) as Box<dyn Any>);
+        Self(Box::new(Kind::Refused { error, value }))
+    }
+
+    /// Whether a greenlet ended because it was killed ([`GreenletExit`]).
+    pub fn is_exit(&self) -> bool {
+        matches!(*self.0, Kind::Exit)
+    }
+
+    /// Why the switch was refused, if it was. Nothing has moved in that case.
+    pub fn refusal(&self) -> Option<&SwitchError> {
+        match &*self.0 {
+            Kind::Refused { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The value that a refused switch did not send. It can be taken once.
+    pub fn take_value<T: 'static>(&mut self) -> Option<T> {
+        match &mut *self.0 {
+            Kind::Refused { value, .. } if value.as_ref().is_some_and(|value| value.is::<T>()) => {
+                value.take()?.downcast().ok().map(|value| *value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The message of a panic, if it has one.
+    pub fn message(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::Panic(payload) => payload_message(&**payload),
+            _ => None,
+        }
+    }
+
+    /// The payload, as [`std::panic::catch_unwind`] would have returned it.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        match *self.0 {
+            Kind::Exit => Box::new(GreenletExit),
+            Kind::Panic(payload) => payload,
+            Kind::Refused { error, .. } => Box::new(error),
+        }
+    }
+
+    /// Raises it here: goes on with the panic, unwinds with [`GreenletExit`], or panics with the
+    /// reason of the refusal.
+    #[track_caller]
+    #[cold]
+    pub fn resume(self) -> ! {
+        match *self.0 {
+            Kind::Exit => panic::resume_unwind(Box::new(GreenletExit)),
+            Kind::Panic(payload) => panic::resume_unwind(payload),
+            Kind::Refused { error, .. } => panic!("{error}"),
+        }
+    }
+
+    pub(crate) fn into_word(self) -> MaybeUninit<usize> {
+        MaybeUninit::new(Box::into_raw(self.0).expose_provenance())
+    }
+
+    /// # Safety
+    ///
+    /// The word came from [`into_word`](Self::into_word) and is used once.
+    pub(crate) unsafe fn from_word(word: MaybeUninit<usize>) -> Self {
+        // SAFETY: the caller's word.
+        Self(unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(word.assume_init())) })
+    }
+}
+
+/// The text of a panic's payload, where it is text.
+pub(crate) fn payload_message(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Exit => f.write_str("the greenlet was killed"),
+            Kind::Panic(payload) => match payload_message(&**payload) {
+                Some(message) => write!(f, "the greenlet panicked: {message}"),
+                None => f.write_str("the greenlet panicked"),
+            },
+            Kind::Refused { error, .. } => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Exit => f.write_str("Exit"),
+            Kind::Panic(payload) => f.debug_tuple("Panic").field(&payload_message(&**payload)).finish(),
+            Kind::Refused { error, .. } => f.debug_tuple("Refused").field(error).finish(),
+        }
+    }
+}
+
+impl std::error::Error for Raised {}

@@ -1,0 +1,180 @@
+//! Leaving one greenlet for another.
+//!
+//! [`transfer`] is the hot path, inlined into the caller: two thread-local words, three
+//! comparisons, two stores, the switch. Whatever is not plain (a target that is unstarted, dead,
+//! the caller itself or waiting for another type; a caller without handles) goes to
+//! [`deliver`].
+
+use std::any::TypeId;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::thread::panicking;
+
+use super::core::{Core, Phase, marker};
+use super::error::SwitchError;
+use super::life::{self, CAN_UNWIND, end_unstarted};
+use super::parcel::{self, Parcel};
+use super::raised::Raised;
+use super::thread::{Thread, current, fast_current, set_fast_current};
+use crate::arch::{self, Message, StackPointer};
+
+/// Sends a value to a greenlet and waits for the next message to the caller.
+///
+/// # Safety
+///
+/// The target belongs to this thread, and the caller holds a count on it.
+#[inline(always)]
+pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> Result<T, Raised> {
+    let me = fast_current();
+    // SAFETY: the caller holds a count on the target.
+    let to = unsafe { target.as_ref() };
+    let plain = !me.is_null() && to.waits_for.get() == TypeId::of::<T>() && !ptr::eq(me, to) && !panicking();
+    if !plain {
+        return deliver(target, Ok(value));
+    }
+    // SAFETY: what is current is alive.
+    let me = unsafe { &*me };
+    me.waits_for.set(TypeId::of::<T>());
+    set_fast_current(to);
+    let slot = MaybeUninit::new(value);
+    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    // SAFETY: what waits for a T and is not the caller is suspended. The message is for a T.
+    // `me` stays where it is: who is suspended is kept by a count or unwound, never just freed.
+    let landed = unsafe { arch::switch(me.stack_pointer.as_ptr(), to.stack_pointer.get(), message) };
+    if landed.kind == parcel::VALUE {
+        // SAFETY: whoever switched here saw that this greenlet waits for a T.
+        Ok(unsafe { parcel::unpack(landed.word) })
+    } else {
+        // SAFETY: as above.
+        unsafe { open_rare(landed) }
+    }
+}
+
+/// # Safety
+///
+/// As for [`parcel::open`].
+#[cold]
+#[inline(never)]
+unsafe fn open_rare<T>(landed: Message) -> Result<T, Raised> {
+    // SAFETY: the caller's word.
+    unsafe { parcel::open(landed) }
+}
+
+/// Finds out who receives a message for `target`, sends it, and waits for the next message to
+/// the caller; or returns why nothing moved.
+#[inline(never)]
+pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Raised>) -> Result<T, Raised> {
+    // SAFETY: what is current is alive, and the caller holds a count on the target.
+    let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
+    let mut parcel = Parcel { content };
+    if panicking() {
+        return parcel.refused(SwitchError::Unwinding);
+    }
+    if me.thread().is_ending() {
+        return parcel.refused(SwitchError::ThreadEnding);
+    }
+    if !CAN_UNWIND && parcel.content.is_err() {
+        return parcel.refused(SwitchError::CannotUnwind);
+    }
+    loop {
+        match receiver.phase.get() {
+            Phase::Active if ptr::eq(receiver, me) => return parcel.content,
+            Phase::Active if receiver.waits_for.get() == marker::ANYTHING => {
+                parcel.discard_value();
+                break;
+            }
+            Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
+            Phase::Active => return parcel.refused(SwitchError::wrong_type::<T>()),
+            Phase::Unstarted if parcel.content.is_err() => end_unstarted(receiver),
+            Phase::Unstarted => match receiver.body() {
+                None => return parcel.refused(SwitchError::NoBody),
+                Some(body) if !parcel.suits(body.value) => {
+                    return parcel.refused(SwitchError::wrong_type::<T>());
+                }
+                Some(_) => match life::prepare(receiver) {
+                    Ok(()) => break,
+                    Err(error) => return parcel.refused(SwitchError::Stack(error)),
+                },
+            },
+            Phase::Dead => {}
+        }
+        match receiver.parent() {
+            Some(parent) => receiver = parent,
+            None => return parcel.refused(SwitchError::ThreadEnding),
+        }
+    }
+    me.waits_for.set(TypeId::of::<T>());
+    let mut slot = MaybeUninit::uninit();
+    // Without a handle to it the caller is unwound before the receiver sees the message.
+    let message = parcel.seal((me.refs.get() > 0).then_some(&mut slot));
+    // SAFETY: the receiver is suspended or just prepared, and takes this message; the next one
+    // to `me` is for a T.
+    unsafe { parcel::open(leave(me, receiver, message)) }
+}
+
+/// Suspends the current greenlet and continues `to`. If nothing refers to `me`, it is unwound
+/// from the other side, before `to` sees the message.
+///
+/// # Safety
+///
+/// `me` is current, `to` is suspended or just prepared and takes the message, `me.waits_for`
+/// is set.
+pub(crate) unsafe fn leave(me: &Core, to: &Core, message: Message) -> Message {
+    let thread = me.thread();
+    thread.make_current(NonNull::from(to));
+    let chore = (me.refs.get() == 0).then_some(NonNull::from(me));
+    // SAFETY: the caller's word.
+    unsafe { switch_with(thread, me.stack_pointer.as_ptr(), to, message, chore) }
+}
+
+/// Continues `to` from a greenlet that has ended. `to` settles the chore first.
+///
+/// # Safety
+///
+/// `to` is current already, suspended or just prepared, and takes the message.
+pub(crate) unsafe fn leave_for_good(
+    thread: &Thread,
+    to: &Core,
+    message: Message,
+    chore: Option<NonNull<Core>>,
+) -> ! {
+    // SAFETY: the caller's word; what is saved in `discarded` is never continued.
+    unsafe { switch_with(thread, thread.discarded.as_ptr(), to, message, chore) };
+    unreachable!("an ended greenlet is not continued");
+}
+
+/// # Safety
+///
+/// As for [`arch::switch`].
+unsafe fn switch_with(
+    thread: &Thread,
+    save: *mut StackPointer,
+    to: &Core,
+    message: Message,
+    chore: Option<NonNull<Core>>,
+) -> Message {
+    let Message { word, kind } = message;
+    // SAFETY: the caller's word; `do_chore` does not unwind.
+    unsafe {
+        if chore.is_some() {
+            thread.chore.set(chore);
+            arch::switch_call(save, to.stack_pointer.get(), word, kind, do_chore)
+        } else {
+            arch::switch_out_of_line(save, to.stack_pointer.get(), word, kind)
+        }
+    }
+}
+
+/// Runs on the stack that is being continued, before it continues. The message is in nobody's
+/// stack, so whatever runs here may switch.
+unsafe extern "C" fn do_chore(word: MaybeUninit<usize>, kind: usize) -> Message {
+    // SAFETY: what is current is alive.
+    let thread = unsafe { current().as_ref() }.thread();
+    if let Some(core) = thread.chore.take() {
+        // SAFETY: the side that left kept the block for this.
+        if unsafe { core.as_ref() }.refs.get() == 0 {
+            life::settle(core);
+        }
+    }
+    Message { word, kind }
+}

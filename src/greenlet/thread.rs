@@ -1,0 +1,221 @@
+//! What the greenlets of one OS thread share.
+//!
+//! The two words that a switch looks at are plain thread-locals, without lazy initialisation
+//! and without a destructor. Everything else hangs off the thread's state, which is made on
+//! first use, unwinds what is still suspended when the thread ends, and goes away with the
+//! last control block that a forgotten handle keeps.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::{self, NonNull};
+
+use super::arena::Arena;
+use super::core::{Core, Phase};
+use super::life;
+use crate::arch::StackPointer;
+use crate::stack::{self, Pool, SizeClass};
+
+thread_local! {
+    /// The current greenlet, if the next switch may take the fast path; else null.
+    static FAST: Cell<*const Core> = const { Cell::new(ptr::null()) };
+    /// The current greenlet when `FAST` is null; null before first use.
+    static SLOW: Cell<*const Core> = const { Cell::new(ptr::null()) };
+    /// Unwinds the thread's greenlets when the thread ends.
+    static AT_EXIT: AtExit = const { AtExit };
+}
+
+/// The current greenlet if a switch may take the fast path.
+#[inline(always)]
+pub(crate) fn fast_current() -> *const Core {
+    FAST.get()
+}
+
+/// What the fast path does to make `core` current.
+#[inline(always)]
+pub(crate) fn set_fast_current(core: *const Core) {
+    FAST.set(core);
+}
+
+/// State of one OS thread.
+pub(crate) struct Thread {
+    arena: Arena,
+    stacks: RefCell<Pool>,
+    root: Cell<Option<NonNull<Core>>>,
+    next_id: Cell<u64>,
+    /// Where a context that never continues saves its stack pointer.
+    pub(crate) discarded: Cell<StackPointer>,
+    /// What the side that lands has to do for the side that left.
+    pub(crate) chore: Cell<Option<NonNull<Core>>>,
+    ending: Cell<bool>,
+    ended: Cell<bool>,
+}
+
+/// The current greenlet; makes the thread's state where there is none yet.
+#[inline]
+pub(crate) fn current() -> NonNull<Core> {
+    let core = FAST.get();
+    NonNull::new(core.cast_mut()).unwrap_or_else(slow_current)
+}
+
+#[cold]
+fn slow_current() -> NonNull<Core> {
+    NonNull::new(SLOW.get().cast_mut()).unwrap_or_else(Thread::create)
+}
+
+/// The current greenlet, if the thread ever used one; makes nothing.
+pub(crate) fn existing_current() -> Option<NonNull<Core>> {
+    NonNull::new(FAST.get().cast_mut()).or(NonNull::new(SLOW.get().cast_mut()))
+}
+
+impl Thread {
+    #[cold]
+    fn create() -> NonNull<Core> {
+        let thread = Box::new(Thread {
+            arena: Arena::default(),
+            stacks: RefCell::new(Pool::new()),
+            root: Cell::new(None),
+            next_id: Cell::new(0),
+            discarded: Cell::new(ptr::null_mut()),
+            chore: Cell::new(None),
+            ending: Cell::new(false),
+            ended: Cell::new(false),
+        });
+        let thread = NonNull::from(Box::leak(thread));
+        // SAFETY: just made, and freed by `free_if_unused` only.
+        let this = unsafe { thread.as_ref() };
+        let root = this.new_core(thread, SizeClass::DEFAULT);
+        // SAFETY: just made, and kept by the count that it was born with.
+        unsafe { root.as_ref() }.phase.set(Phase::Active);
+        this.root.set(Some(root));
+        stack::overflow::prepare_thread(describe_current);
+        // Where the thread's locals are being destroyed already, nothing will be unwound, and
+        // nothing new may start.
+        if AT_EXIT.try_with(|_| ()).is_err() {
+            this.ending.set(true);
+        }
+        this.make_current(root);
+        root
+    }
+
+    fn new_core(&self, thread: NonNull<Thread>, class: SizeClass) -> NonNull<Core> {
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        self.arena.insert(Core::new(thread, id, class))
+    }
+
+    /// An unstarted greenlet whose parent is the current one, with one count for the caller.
+    #[inline]
+    pub(crate) fn new_greenlet(&self, parent: NonNull<Core>, class: SizeClass) -> NonNull<Core> {
+        let core = self.new_core(NonNull::from(self), class);
+        life::retain(parent);
+        // SAFETY: just made.
+        unsafe { core.as_ref() }.parent.set(Some(parent));
+        core
+    }
+
+    /// The root greenlet: the thread's own stack.
+    pub(crate) fn root(&self) -> NonNull<Core> {
+        self.root.get().expect("a thread's state is made together with its root")
+    }
+
+    /// Makes `core` the current greenlet, and lets the next switch be fast if it may.
+    #[inline]
+    pub(crate) fn make_current(&self, core: NonNull<Core>) {
+        SLOW.set(core.as_ptr());
+        // SAFETY: what becomes current is alive.
+        let orphan = unsafe { core.as_ref() }.refs.get() == 0;
+        let slow = orphan || self.ending.get();
+        FAST.set(if slow { ptr::null() } else { core.as_ptr() });
+    }
+
+    /// Looks again whether the next switch may be fast: the current greenlet's count has reached
+    /// zero or left it.
+    pub(crate) fn current_count_changed(&self) {
+        self.make_current(current());
+    }
+
+    pub(crate) fn stacks(&self) -> &RefCell<Pool> {
+        &self.stacks
+    }
+
+    /// Whether the thread is ending, so that nothing new may start.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
+    /// # Safety
+    ///
+    /// The block is one of this thread's, and nobody uses it any more.
+    #[inline]
+    pub(crate) unsafe fn free_core(&self, core: NonNull<Core>) {
+        // SAFETY: the caller's word.
+        unsafe { self.arena.remove(core) };
+        if self.ended.get() {
+            self.free_if_unused();
+        }
+    }
+
+    /// Frees the state of an ended thread once no handle refers to it. Nobody may use `self`
+    /// afterwards.
+    fn free_if_unused(&self) {
+        if self.arena.live() == 0 {
+            // SAFETY: the state was leaked by `create`, no control block refers to it, and the
+            // thread-locals that did are null.
+            drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
+        }
+    }
+
+    /// Unwinds every suspended greenlet, then lets go of the root.
+    fn end(&self) {
+        self.ending.set(true);
+        let root = self.root();
+        if current() != root {
+            // The process exits from within a greenlet: the stacks of all others, the root's
+            // among them, are part of what it is leaving behind.
+            return;
+        }
+        self.make_current(root);
+        let suspended = |core: &Core| {
+            core.phase.get() == Phase::Active && !core.abandoned.get() && !ptr::eq(core, root.as_ptr())
+        };
+        while let Some(core) = self.arena.find(suspended) {
+            life::unwind_for_thread_end(core);
+        }
+        self.root.set(None);
+        FAST.set(ptr::null());
+        SLOW.set(ptr::null());
+        self.ended.set(true);
+        // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
+        unsafe { root.as_ref() }.phase.set(Phase::Dead);
+        life::release(root);
+    }
+}
+
+/// Gives the memory of this thread's unused stacks back to the system.
+///
+/// The pool does so by itself above a mark; this is for a program that knows its peak is over.
+pub fn trim_stacks() {
+    if let Some(core) = existing_current() {
+        // SAFETY: the current greenlet is alive.
+        unsafe { core.as_ref() }.thread().stacks().borrow_mut().trim();
+    }
+}
+
+struct AtExit;
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        if let Some(core) = existing_current() {
+            // SAFETY: the current greenlet is alive.
+            unsafe { core.as_ref() }.thread().end();
+        }
+    }
+}
+
+/// What the overflow report says of the greenlet that runs now. Called from a signal handler.
+fn describe_current() -> Option<stack::overflow::Running> {
+    // SAFETY: the current greenlet is alive.
+    let core = unsafe { existing_current()?.as_ref() };
+    let stack = core.stack.get()?;
+    let name = core.with_extras(|extras| extras.and_then(|extras| extras.name.as_deref().map(ptr::from_ref)));
+    Some(stack::overflow::Running { stack, id: core.id.get(), name })
+}

@@ -1,0 +1,99 @@
+//! Floor 1: memory for stacks.
+//!
+//! A [`Stack`] is a slot of a large [`region`], ends in a [`guard`] page, and comes from the
+//! [`pool`] of its thread, to which it returns. [`overflow`] turns a hit on a guard page into
+//! a report that a person can act on.
+//!
+//! This floor does not know what runs on a stack. It must never touch a page that its user
+//! has not touched: memory is reserved by the gigabyte and paid for by the page.
+
+mod error;
+mod guard;
+pub(crate) mod overflow;
+mod pool;
+mod region;
+
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+pub use error::StackError;
+pub(crate) use pool::Pool;
+
+/// The stack size of a greenlet that asks for none, in bytes.
+///
+/// Address space, not memory: a page is paid for when it is first touched. Unoptimised code
+/// uses frames several times as large, so debug builds reserve more.
+pub const DEFAULT_STACK_SIZE: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
+
+/// The smallest stack there is, in bytes; a smaller request gets this.
+pub const MIN_STACK_SIZE: usize = 16 * 1024;
+
+/// First frames start at one of this many places in their page, so that the hot lines of many
+/// parked stacks spread over the cache's sets instead of fighting for one.
+const STAGGER_PLACES: usize = 16;
+const STAGGER_STEP: usize = 64;
+
+/// A stack in use. Whoever holds it gives it back to the pool it came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stack {
+    end: NonNull<u8>,
+    class: SizeClass,
+}
+
+impl Stack {
+    /// Where the first frame goes; 16-byte aligned.
+    pub(crate) fn top(self) -> NonNull<u8> {
+        let place = (self.end.addr().get() >> self.class.0) % STAGGER_PLACES;
+        // SAFETY: a slot is at least MIN_STACK_SIZE long, the offset less than 1 KiB.
+        unsafe { self.end.sub(place * STAGGER_STEP) }
+    }
+
+    /// The lowest address of the slot, which is where the guard page is.
+    pub(crate) fn guard(self) -> usize {
+        self.end.addr().get() - self.class.bytes()
+    }
+
+    /// The whole slot in bytes, guard page included.
+    pub(crate) fn size(self) -> usize {
+        self.class.bytes()
+    }
+}
+
+/// The size of a slot, as a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizeClass(u8);
+
+impl SizeClass {
+    const SMALLEST: u8 = MIN_STACK_SIZE.trailing_zeros() as u8;
+    const LARGEST: u8 = 34;
+    const COUNT: usize = (Self::LARGEST - Self::SMALLEST + 1) as usize;
+
+    /// The class of [`DEFAULT_STACK_SIZE`].
+    pub(crate) const DEFAULT: Self = Self(DEFAULT_STACK_SIZE.trailing_zeros() as u8);
+
+    /// The class that holds `bytes`, a guard page, and at least one page more.
+    pub(crate) fn for_bytes(bytes: usize) -> Result<Self, StackError> {
+        let smallest = MIN_STACK_SIZE.max(2 * page_size());
+        let class = bytes
+            .max(smallest)
+            .checked_next_power_of_two()
+            .map(|size| size.trailing_zeros() as u8)
+            .filter(|&class| class <= Self::LARGEST);
+        class.map(Self).ok_or(StackError::too_large(bytes, 1 << Self::LARGEST))
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        1 << self.0
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0 - Self::SMALLEST)
+    }
+}
+
+/// The size of a memory page in bytes.
+pub(crate) fn page_size() -> usize {
+    static PAGE: OnceLock<usize> = OnceLock::new();
+    // SAFETY: sysconf only reads.
+    *PAGE.get_or_init(|| unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize)
+}

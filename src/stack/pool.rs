@@ -1,0 +1,126 @@
+//! Stacks that wait for their next user, one pool a thread.
+//!
+//! The last stack to come back is the first to go out: its top page is warm. A dying greenlet
+//! gives its stack back while it still stands on it, which is sound because the pool writes
+//! nothing into a stack, and because nobody else can take one before the thread has switched.
+
+use super::region::Region;
+use super::{SizeClass, Stack, StackError, page_size};
+
+/// Stacks of one thread, by size class.
+pub(crate) struct Pool {
+    classes: [Class; SizeClass::COUNT],
+}
+
+impl Pool {
+    pub(crate) const fn new() -> Self {
+        Self { classes: [const { Class::new() }; SizeClass::COUNT] }
+    }
+
+    /// A stack of the given class.
+    #[inline]
+    pub(crate) fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
+        self.classes[class.index()].take(class)
+    }
+
+    /// Gives a stack back.
+    ///
+    /// # Safety
+    ///
+    /// The stack came from this pool, and nothing on it is used again, except by a caller that
+    /// stands on it and leaves it before the pool is asked for a stack.
+    #[inline]
+    pub(crate) unsafe fn give_back(&mut self, stack: Stack) {
+        self.classes[stack.class.index()].give_back(stack);
+    }
+
+    /// Returns the memory of every waiting stack to the system; the address space is kept.
+    pub(crate) fn trim(&mut self) {
+        self.classes.iter_mut().for_each(Class::trim);
+    }
+}
+
+/// Free stacks above this number, per class, lose their memory when another one comes back.
+const WARM: usize = 1024;
+
+/// A region doubles what its class has reserved, up to this many bytes.
+const LARGEST_REGION: usize = 8 << 30;
+const FIRST_REGION_SLOTS: usize = 16;
+
+struct Class {
+    /// Stacks that were used before. Those below `trimmed` own no memory.
+    free: Vec<Stack>,
+    trimmed: usize,
+    regions: Vec<Region>,
+    in_use: usize,
+}
+
+impl Class {
+    const fn new() -> Self {
+        Self { free: Vec::new(), trimmed: 0, regions: Vec::new(), in_use: 0 }
+    }
+
+    #[inline]
+    fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
+        let stack = match self.free.pop() {
+            Some(stack) => stack,
+            None => self.carve(class)?,
+        };
+        self.trimmed = self.trimmed.min(self.free.len());
+        self.in_use += 1;
+        Ok(stack)
+    }
+
+    #[cold]
+    fn carve(&mut self, class: SizeClass) -> Result<Stack, StackError> {
+        if let Some(carved) = self.regions.last_mut().and_then(Region::carve) {
+            return carved;
+        }
+        let reserved: usize = self.regions.iter().map(Region::slots).sum();
+        let slots = reserved.max(FIRST_REGION_SLOTS).min((LARGEST_REGION / class.bytes()).max(1));
+        let mut region = Region::reserve(class, slots)?;
+        // `give_back` must not allocate: it runs on a stack that is about to end.
+        self.free.reserve(reserved + region.slots() - self.free.len());
+        let carved = region.carve();
+        self.regions.push(region);
+        carved.expect("a fresh region has a slot")
+    }
+
+    #[inline]
+    fn give_back(&mut self, stack: Stack) {
+        self.in_use -= 1;
+        if self.free.len() - self.trimmed >= WARM {
+            self.trim_coldest();
+        }
+        self.free.push(stack);
+    }
+
+    fn trim_coldest(&mut self) {
+        decommit(self.free[self.trimmed]);
+        self.trimmed += 1;
+    }
+
+    fn trim(&mut self) {
+        while self.trimmed < self.free.len() {
+            self.trim_coldest();
+        }
+    }
+}
+
+impl Drop for Class {
+    fn drop(&mut self) {
+        if self.in_use > 0 {
+            // A greenlet that refused to unwind still stands on one of these stacks, and others
+            // may hold pointers into it: its memory is never freed.
+            std::mem::forget(std::mem::take(&mut self.regions));
+        }
+    }
+}
+
+/// Gives the memory of a free stack back to the system. The guard page stays.
+fn decommit(stack: Stack) {
+    let low = stack.guard() + page_size();
+    // SAFETY: the range is the body of a stack that nobody uses; its content does not matter.
+    // Where the call fails the stack stays as it was, which is merely less frugal.
+    unsafe { libc::madvise(low as *mut libc::c_void, stack.size() - page_size(), libc::MADV_DONTNEED) };
+}
