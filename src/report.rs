@@ -29,12 +29,12 @@ pub enum Report<'a> {
         /// Why.
         error: &'a KillError,
     },
-    /// A spawned task panicked (or raised an error), and nobody waited for its result yet.
+    /// A spawned task panicked. Whoever joins it is told as well.
     TaskFailed {
         /// Its id, and its name if it has one.
         greenlet: &'a str,
         /// The panic.
-        message: &'a str,
+        raised: &'a Raised,
     },
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Report<'_> {
                 write!(f, "{greenlet}, being dropped: {raised}")
             }
             Self::Abandoned { greenlet, error } => write!(f, "{greenlet} is leaked: {error}"),
-            Self::TaskFailed { greenlet, message } => write!(f, "{greenlet} failed: {message}"),
+            Self::TaskFailed { greenlet, raised } => write!(f, "{greenlet} failed: {raised}"),
         }
     }
 }

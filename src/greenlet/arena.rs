@@ -62,7 +62,7 @@ impl Arena {
     }
 
     /// Some block in use that the predicate picks.
-    pub(crate) fn find(&self, pick: impl Fn(&Core) -> bool) -> Option<NonNull<Core>> {
+    pub(crate) fn find(&self, mut pick: impl FnMut(&Core) -> bool) -> Option<NonNull<Core>> {
         let free: std::collections::HashSet<_> = self.free.borrow().iter().copied().collect();
         let chunks = self.chunks.borrow();
         let slots = chunks.iter().flat_map(|chunk| chunk.iter());

@@ -78,7 +78,9 @@ impl Builder {
         let core = unsafe { current.as_ref() }.thread().new_greenlet(parent, class);
         if self.name.is_some() {
             // SAFETY: just made, with a count for the handle.
-            unsafe { core.as_ref() }.extras.set(Some(Box::new(Extras { name: self.name })));
+            unsafe { core.as_ref() }
+                .extras
+                .set(Some(Box::new(Extras { name: self.name, ..Extras::default() })));
         }
         Greenlet { core, value: PhantomData }
     }

@@ -5,7 +5,7 @@
 //! count. What *runs* needs no count, so a count of zero means "unwind it" for a suspended
 //! greenlet and "unwind it when it is left" for the current one.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
@@ -120,6 +120,13 @@ impl Core {
         let result = look(extras.as_deref());
         self.extras.set(extras);
         result
+    }
+
+    /// Keeps something as long as the block itself.
+    pub(crate) fn keep(&self, kept: Box<dyn Any>) {
+        let mut extras = self.extras.take().unwrap_or_default();
+        extras.kept = Some(kept);
+        self.extras.set(Some(extras));
     }
 
     pub(crate) fn body(&self) -> Option<&'static BodyType> {

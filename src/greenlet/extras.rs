@@ -4,4 +4,6 @@
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) name: Option<Box<str>>,
+    /// Kept for the floor above as long as the control block is.
+    pub(crate) kept: Option<Box<dyn std::any::Any>>,
 }

@@ -74,7 +74,10 @@ pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Me
 /// Returns only if the parent was unstarted: this stack is the parent's now.
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Message {
     let mut parcel = Parcel { content };
-    let mut receiver = core.parent().expect("only a root has no parent, and it has no body");
+    let successor = core.thread().successor.take();
+    // SAFETY: a successor is suspended or about to start, so it is alive.
+    let successor = successor.map(|successor| unsafe { successor.as_ref() });
+    let mut receiver = successor.or(core.parent()).expect("only a root has no parent, and it has no body");
     loop {
         match receiver.phase.get() {
             Phase::Active => break,
@@ -164,6 +167,29 @@ pub(crate) fn end_unstarted(core: &Core) {
     }
 }
 
+/// Names the greenlet that continues when the current one ends, in place of its parent. It takes a
+/// value of the type that the current body returns.
+///
+/// # Safety
+///
+/// The successor is suspended or unstarted and stays so: nothing runs before the body returns.
+pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) -> Result<(), SwitchError> {
+    // SAFETY: the caller's word; what is current is alive.
+    let (me, to) = unsafe { (current().as_ref(), successor.as_ref()) };
+    if to.phase.get() == Phase::Unstarted && to.class.get() != me.class.get() {
+        prepare(to).map_err(SwitchError::Stack)?;
+    }
+    me.thread().successor.set(Some(successor));
+    Ok(())
+}
+
+/// Whether somebody waits, as its parent, for this greenlet to be unwound.
+pub(crate) fn is_being_unwound(core: NonNull<Core>) -> bool {
+    // SAFETY: the caller has a live greenlet.
+    let parent = unsafe { core.as_ref() }.parent();
+    parent.is_some_and(|parent| parent.waits_for.get() == marker::ANYTHING)
+}
+
 /// Raises [`GreenletExit`](super::GreenletExit) in a suspended greenlet, as its parent for the
 /// time of it, and returns when control comes back.
 pub(crate) fn unwind(core: NonNull<Core>) -> Result<(), KillError> {
@@ -209,6 +235,17 @@ pub(crate) fn retain(core: NonNull<Core>) {
     let refs = unsafe { &core.as_ref().refs };
     let count = refs.get().checked_add(1).expect("fewer than 2^32 handles of one greenlet");
     refs.set(count);
+}
+
+/// One count less for the current greenlet, which is about to end.
+///
+/// # Safety
+///
+/// The caller holds the count, and its body returns at once.
+pub(crate) unsafe fn give_up_count(core: NonNull<Core>) {
+    // SAFETY: the caller's word.
+    let refs = unsafe { &core.as_ref().refs };
+    refs.set(refs.get() - 1);
 }
 
 /// One count less. At zero a suspended greenlet is unwound here and now.

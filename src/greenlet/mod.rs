@@ -299,6 +299,20 @@ impl<T: 'static> Greenlet<T> {
         Greenlet { core: self.core, value: PhantomData }
     }
 
+    /// Remembers the record that the floor above keeps of this greenlet.
+    pub(crate) fn set_record<R>(&self, record: &R) {
+        self.core().record.set(std::ptr::from_ref(record).cast_mut().cast());
+    }
+
+    /// Forgets it.
+    pub(crate) fn clear_record(&self) {
+        self.core().record.set(std::ptr::null_mut());
+    }
+
+    pub(crate) fn core_ptr(&self) -> NonNull<Core> {
+        self.core
+    }
+
     fn core(&self) -> &Core {
         // SAFETY: this handle holds a count.
         unsafe { self.core.as_ref() }

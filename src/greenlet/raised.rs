@@ -65,6 +65,17 @@ impl Raised {
         }
     }
 
+    /// Takes the reason of a refusal out; what remains is an exit.
+    pub(crate) fn take_refusal(&mut self) -> Option<SwitchError> {
+        match std::mem::replace(&mut *self.0, Kind::Exit) {
+            Kind::Refused { error, .. } => Some(error),
+            other => {
+                *self.0 = other;
+                None
+            }
+        }
+    }
+
     /// The message of a panic, if it has one.
     pub fn message(&self) -> Option<&str> {
         match &*self.0 {

@@ -45,6 +45,8 @@ pub(crate) struct Thread {
     pub(crate) discarded: Cell<StackPointer>,
     /// What the side that lands has to do for the side that left.
     pub(crate) chore: Cell<Option<NonNull<Core>>>,
+    /// Who continues when the current greenlet ends, in place of its parent.
+    pub(crate) successor: Cell<Option<NonNull<Core>>>,
     ending: Cell<bool>,
     ended: Cell<bool>,
 }
@@ -76,6 +78,7 @@ impl Thread {
             next_id: Cell::new(0),
             discarded: Cell::new(ptr::null_mut()),
             chore: Cell::new(None),
+            successor: Cell::new(None),
             ending: Cell::new(false),
             ended: Cell::new(false),
         });
@@ -164,6 +167,19 @@ impl Thread {
         }
     }
 
+    /// Unwinds the suspended greenlets that the predicate picks. The root is the caller.
+    fn unwind_suspended(&self, pick: impl Fn(&Core) -> bool) {
+        let suspended = |core: &Core| {
+            core.phase.get() == Phase::Active
+                && !core.abandoned.get()
+                && core.parent().is_some()
+                && pick(core)
+        };
+        while let Some(core) = self.arena.find(suspended) {
+            life::unwind_for_thread_end(core);
+        }
+    }
+
     /// Unwinds every suspended greenlet, then lets go of the root.
     fn end(&self) {
         self.ending.set(true);
@@ -174,12 +190,7 @@ impl Thread {
             return;
         }
         self.make_current(root);
-        let suspended = |core: &Core| {
-            core.phase.get() == Phase::Active && !core.abandoned.get() && !ptr::eq(core, root.as_ptr())
-        };
-        while let Some(core) = self.arena.find(suspended) {
-            life::unwind_for_thread_end(core);
-        }
+        self.unwind_suspended(|_| true);
         self.root.set(None);
         FAST.set(ptr::null());
         SLOW.set(ptr::null());
@@ -188,6 +199,35 @@ impl Thread {
         unsafe { root.as_ref() }.phase.set(Phase::Dead);
         life::release(root);
     }
+}
+
+/// Whether the thread runs on its own stack.
+pub(crate) fn current_is_root() -> bool {
+    // SAFETY: the current greenlet is alive.
+    existing_current().is_none_or(|core| unsafe { core.as_ref() }.parent().is_none())
+}
+
+/// Looks at every control block of this thread.
+pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
+    // SAFETY: the current greenlet is alive.
+    let thread = unsafe { current().as_ref() }.thread();
+    thread.arena.find(|core| {
+        look(core);
+        false
+    });
+}
+
+/// Ends all greenlets that the predicate picks: those that never started first, then the
+/// suspended ones. The caller is the root, and gives up the counts of what never started.
+pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
+    // SAFETY: the current greenlet is alive.
+    let thread = unsafe { current().as_ref() }.thread();
+    while let Some(core) = thread.arena.find(|core| core.phase.get() == Phase::Unstarted && pick(core)) {
+        // SAFETY: found in use.
+        life::end_unstarted(unsafe { core.as_ref() });
+        life::release(core);
+    }
+    thread.unwind_suspended(pick);
 }
 
 /// Gives the memory of this thread's unused stacks back to the system.

@@ -1,0 +1,67 @@
+//! Wherever `polling` works: kqueue on macOS and the BSDs.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polling::{Event, Events, PollMode};
+
+use super::{Key, Readiness};
+
+/// `polling` keeps a list of what kqueue watches, so closing a descriptor is not enough.
+pub(crate) const FORGETS_CLOSED: bool = false;
+/// `polling` does not pass EV_EOF on.
+pub(crate) const TELLS_END: bool = false;
+
+pub(crate) struct Selector {
+    poller: Arc<polling::Poller>,
+    events: RefCell<Events>,
+}
+
+/// Wakes the selector from another thread.
+pub(crate) struct Waker(Arc<polling::Poller>);
+
+impl Selector {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poller: Arc::new(polling::Poller::new()?), events: RefCell::new(Events::new()) })
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        Waker(self.poller.clone())
+    }
+
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        let interest = Event::all(key.to_bits() as usize);
+        // SAFETY: a source deletes itself before its descriptor is closed.
+        unsafe { self.poller.add_with_mode(fd.as_raw_fd(), interest, PollMode::Edge) }
+    }
+
+    pub(crate) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.poller.delete(fd)
+    }
+
+    pub(crate) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        mut on_event: impl FnMut(Key, Readiness),
+    ) -> io::Result<()> {
+        let mut events = self.events.borrow_mut();
+        events.clear();
+        self.poller.wait(&mut events, timeout)?;
+        for event in events.iter() {
+            let readiness = Readiness { readable: event.readable, writable: event.writable, ended: false };
+            on_event(Key::from_bits(event.key as u64), readiness);
+        }
+        Ok(())
+    }
+}
+
+impl Waker {
+    pub(crate) fn wake(&self) {
+        // The poller lives; what could fail is a pipe that is full, which wakes as well.
+        let _ = self.0.notify();
+    }
+}

@@ -1,0 +1,217 @@
+//! How other threads reach a hub.
+//!
+//! A post goes into the inbox; the poller is woken only if the hub sleeps. The hub empties the
+//! inbox at the beginning of each round.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use slab::Slab;
+
+use super::poller::Waker;
+use super::{Fiber, Hub};
+
+type Call = Box<dyn FnOnce(&Hub) + Send>;
+
+enum Post {
+    Wake(RemoteKey),
+    Call(Call),
+}
+
+/// The side of a hub that other threads see.
+pub(crate) struct Remote {
+    /// `None` once the hub is gone.
+    inbox: Mutex<Option<Vec<Post>>>,
+    posted: AtomicBool,
+    sleeping: AtomicBool,
+    waker: Waker,
+}
+
+impl Remote {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self {
+            inbox: Mutex::new(Some(Vec::new())),
+            posted: AtomicBool::new(false),
+            sleeping: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    /// Has the hub call a function, which must neither wait nor panic.
+    pub(crate) fn call(&self, call: impl FnOnce(&Hub) + Send + 'static) -> Result<(), HubGone> {
+        self.post(Post::Call(Box::new(call)))
+    }
+
+    fn post(&self, post: Post) -> Result<(), HubGone> {
+        self.inbox().as_mut().ok_or(HubGone)?.push(post);
+        self.posted.store(true, Ordering::SeqCst);
+        if self.sleeping.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Option<Vec<Post>>> {
+        // Nothing panics while it holds the lock.
+        self.inbox.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Announces that the hub is about to sleep; false if there is a post to see to first.
+    pub(crate) fn begin_sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::SeqCst);
+        let nothing_posted = !self.posted.load(Ordering::SeqCst);
+        if !nothing_posted {
+            self.end_sleep();
+        }
+        nothing_posted
+    }
+
+    pub(crate) fn end_sleep(&self) {
+        self.sleeping.store(false, Ordering::SeqCst);
+    }
+
+    /// Sees to what was posted.
+    #[inline]
+    pub(crate) fn drain(&self, hub: &Hub) {
+        if self.posted.load(Ordering::Relaxed) {
+            self.drain_posts(hub);
+        }
+    }
+
+    #[cold]
+    fn drain_posts(&self, hub: &Hub) {
+        self.posted.store(false, Ordering::SeqCst);
+        let posts = self.inbox().as_mut().map(std::mem::take).unwrap_or_default();
+        for post in posts {
+            match post {
+                Post::Wake(key) => hub.remote_waiters.wake(hub, key),
+                Post::Call(call) => call(hub),
+            }
+        }
+    }
+
+    /// No post is accepted any more.
+    pub(crate) fn close(&self) {
+        let posts = self.inbox().take();
+        // Dropped after the lock is released: what was posted may own anything.
+        drop(posts);
+    }
+}
+
+/// The hub's thread has ended, or is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubGone;
+
+impl std::fmt::Display for HubGone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the hub's thread has ended")
+    }
+}
+
+impl std::error::Error for HubGone {}
+
+/// A hub as seen from any thread: spawns tasks there.
+///
+/// While a handle exists, its hub never concludes that nothing can wake it: it sleeps instead of
+/// raising LoopExit.
+#[derive(Clone)]
+pub struct HubHandle {
+    remote: Arc<Remote>,
+}
+
+impl HubHandle {
+    /// A handle to this thread's hub.
+    pub fn current() -> Self {
+        super::with(|hub| Self { remote: hub.remote.clone() })
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+}
+
+/// Wakes one greenlet from any thread.
+pub(crate) struct RemoteWaker {
+    remote: Arc<Remote>,
+    key: RemoteKey,
+}
+
+impl RemoteWaker {
+    pub(super) fn new(remote: Arc<Remote>, key: RemoteKey) -> Self {
+        Self { remote, key }
+    }
+
+    /// Wakes the greenlet if it still waits.
+    pub(crate) fn wake(&self) {
+        // A hub that is gone has nobody to wake.
+        let _ = self.remote.post(Post::Wake(self.key));
+    }
+}
+
+/// Names a greenlet that waits for another thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RemoteKey {
+    slot: usize,
+    /// Tells a slot's waiters apart.
+    age: u64,
+}
+
+/// The greenlets that wait for another thread.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    slots: RefCell<Slab<Waiter>>,
+    next_age: Cell<u64>,
+}
+
+struct Waiter {
+    fiber: NonNull<Fiber>,
+    age: u64,
+    woken: bool,
+}
+
+impl Waiters {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
+    }
+
+    pub(crate) fn enter(&self, fiber: &Fiber) -> Entered<'_> {
+        let age = self.next_age.get();
+        self.next_age.set(age + 1);
+        let slot = self.slots.borrow_mut().insert(Waiter { fiber: NonNull::from(fiber), age, woken: false });
+        Entered { waiters: self, key: RemoteKey { slot, age } }
+    }
+
+    fn wake(&self, hub: &Hub, key: RemoteKey) {
+        if let Some(waiter) = self.slots.borrow_mut().get_mut(key.slot)
+            && waiter.age == key.age
+        {
+            waiter.woken = true;
+            // SAFETY: the waiter leaves before its greenlet ends.
+            hub.make_ready(unsafe { waiter.fiber.as_ref() });
+        }
+    }
+}
+
+/// A place among the waiters, until dropped.
+pub(crate) struct Entered<'a> {
+    waiters: &'a Waiters,
+    key: RemoteKey,
+}
+
+impl Entered<'_> {
+    pub(crate) fn key(&self) -> RemoteKey {
+        self.key
+    }
+
+    pub(crate) fn is_woken(&self) -> bool {
+        self.waiters.slots.borrow()[self.key.slot].woken
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.waiters.slots.borrow_mut().remove(self.key.slot);
+    }
+}
