@@ -12,7 +12,8 @@ use super::arena::Arena;
 use super::core::{Core, Phase};
 use super::life;
 use crate::arch::StackPointer;
-use crate::stack::{self, Pool, SizeClass};
+use crate::stack::overflow::{self, AlternateStack};
+use crate::stack::{Pool, SizeClass};
 
 thread_local! {
     /// The current greenlet, if the next switch may take the fast path; else null.
@@ -37,6 +38,7 @@ pub(crate) fn set_fast_current(core: *const Core) {
 
 /// State of one OS thread.
 pub(crate) struct Thread {
+    _alternate_stack: Option<AlternateStack>,
     arena: Arena,
     stacks: RefCell<Pool>,
     root: Cell<Option<NonNull<Core>>>,
@@ -72,6 +74,7 @@ impl Thread {
     #[cold]
     fn create() -> NonNull<Core> {
         let thread = Box::new(Thread {
+            _alternate_stack: overflow::watch_thread(describe_current),
             arena: Arena::default(),
             stacks: RefCell::new(Pool::new()),
             root: Cell::new(None),
@@ -89,7 +92,6 @@ impl Thread {
         // SAFETY: just made, and kept by the count that it was born with.
         unsafe { root.as_ref() }.phase.set(Phase::Active);
         this.root.set(Some(root));
-        stack::overflow::prepare_thread(describe_current);
         // Where the thread's locals are being destroyed already, nothing will be unwound, and
         // nothing new may start.
         if AT_EXIT.try_with(|_| ()).is_err() {
@@ -252,10 +254,10 @@ impl Drop for AtExit {
 }
 
 /// What the overflow report says of the greenlet that runs now. Called from a signal handler.
-fn describe_current() -> Option<stack::overflow::Running> {
+fn describe_current() -> Option<overflow::Running> {
     // SAFETY: the current greenlet is alive.
     let core = unsafe { existing_current()?.as_ref() };
     let stack = core.stack.get()?;
-    let name = core.with_extras(|extras| extras.and_then(|extras| extras.name.as_deref().map(ptr::from_ref)));
-    Some(stack::overflow::Running { stack, id: core.id.get(), name })
+    let name = core.with_extras(|extras| extras.and_then(|extras| extras.name.as_deref().map(NonNull::from)));
+    Some(overflow::Running { stack, id: core.id.get(), name })
 }

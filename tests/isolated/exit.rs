@@ -1,0 +1,133 @@
+//! Processes that end with greenlets alive, and what is said on the way.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use greenlet::Greenlet;
+
+use crate::{isolated, stderr};
+
+fn suspended() -> Greenlet<()> {
+    let main = Greenlet::<()>::current();
+    let g = Greenlet::new(move |()| main.switch(()));
+    g.switch(());
+    g
+}
+
+#[test]
+fn exiting_from_within_a_greenlet_is_orderly() {
+    let output = isolated("exit::exiting_from_within_a_greenlet_is_orderly", || {
+        let _suspended = suspended();
+        Greenlet::<()>::new(|()| std::process::exit(7)).switch(());
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn exiting_from_within_a_task_is_orderly() {
+    let output = isolated("exit::exiting_from_within_a_task_is_orderly", || {
+        drop(greenlet::spawn(|| greenlet::sleep(std::time::Duration::from_secs(1000))));
+        let _ = greenlet::spawn(|| std::process::exit(7)).join();
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn suspended_greenlets_in_thread_locals_do_not_disturb_the_exit() {
+    let output = isolated("exit::suspended_greenlets_in_thread_locals_do_not_disturb_the_exit", || {
+        thread_local! {
+            static KEPT: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
+        }
+        KEPT.with_borrow_mut(|kept| kept.push(suspended()));
+        drop(Greenlet::<()>::new(|()| ()));
+        KEPT.with_borrow_mut(|kept| kept.push(suspended()));
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_greenlet_that_refuses_to_unwind_is_reported_and_leaked() {
+    let output = isolated("exit::a_greenlet_that_refuses_to_unwind_is_reported_and_leaked", || {
+        let main = Greenlet::<u32>::current();
+        let g = Greenlet::<u32>::builder().name("stubborn").build(move |n| {
+            loop {
+                let _ = main.try_switch(n);
+            }
+        });
+        g.switch(0);
+        drop(g);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("greenlet 1 \"stubborn\" is leaked: the greenlet refused to die"), "{said}");
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further() {
+    let output =
+        isolated("exit::a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further", || {
+            let main = Greenlet::<()>::current();
+            let g = Greenlet::new(move |()| {
+                if main.try_switch(()).is_err() {
+                    panic!("on the way out");
+                }
+            });
+            g.switch(());
+            drop(g);
+        });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("greenlet 1, being dropped: the greenlet panicked: on the way out"), "{said}");
+}
+
+#[test]
+fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
+    let output = isolated("exit::a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on", || {
+        let failed = Greenlet::<()>::builder().name("failing").spawn(|| panic!("oh no"));
+        assert!(failed.wait(None));
+        assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\"failing\" failed: the greenlet panicked: oh no"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_report_hook_replaces_the_text() {
+    let output = isolated("exit::a_report_hook_replaces_the_text", || {
+        greenlet::set_report_hook(|report| eprintln!("HOOK {report}"));
+        let main = Greenlet::<()>::current();
+        let g = Greenlet::new(move |()| drop((main.try_switch(()), main.try_switch(()))));
+        g.switch(());
+        drop(g);
+    });
+    assert!(stderr(&output).contains("HOOK greenlet 1 is leaked"), "{}", stderr(&output));
+}
+
+/// What a stack of `suspended` says of its callers.
+#[inline(never)]
+fn frames_of_the_greenlet() -> String {
+    std::hint::black_box(std::backtrace::Backtrace::force_capture().to_string())
+}
+
+#[inline(never)]
+fn frames_of_the_parent() -> String {
+    let text = Rc::new(RefCell::new(String::new()));
+    let g = Greenlet::<()>::new({
+        let text = text.clone();
+        move |()| *text.borrow_mut() = frames_of_the_greenlet()
+    });
+    g.switch(());
+    std::hint::black_box(text.take())
+}
+
+#[test]
+fn a_backtrace_goes_on_into_the_stack_of_the_parent() {
+    let output = isolated("exit::a_backtrace_goes_on_into_the_stack_of_the_parent", || {
+        println!("{}", frames_of_the_parent());
+    });
+    let said = String::from_utf8_lossy(&output.stdout);
+    let inner = said.find("frames_of_the_greenlet").unwrap_or_else(|| panic!("{said}"));
+    let outer = said.find("frames_of_the_parent").unwrap_or_else(|| panic!("{said}"));
+    assert!(inner < outer, "{said}");
+    assert!(said.contains("main"), "{said}");
+}

@@ -1,0 +1,72 @@
+//! What can end a process, each case in a process of its own.
+//!
+//! A test starts this same binary again with its own name, under a time limit, and looks at how
+//! that ended and what it said.
+
+mod exit;
+mod overflow;
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const CASE: &str = "GREENLET_ISOLATED_CASE";
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs `body` in a process of its own; the test's full path is `case`.
+fn isolated(case: &str, body: fn()) -> Output {
+    if std::env::var(CASE).as_deref() == Ok(case) {
+        body();
+        std::process::exit(0);
+    }
+    let mut child = command()
+        .args([case, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CASE, case)
+        .env_remove("RUST_BACKTRACE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the test binary starts again");
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || read(&mut stdout));
+    let stderr = std::thread::spawn(move || read(&mut stderr));
+    let status = wait(&mut child);
+    Output { status, stdout: reader.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+/// This binary, under the emulator that runs it, if one does.
+fn command() -> Command {
+    let exe = std::env::current_exe().expect("a test binary has a path");
+    match std::env::var_os("CROSS_RUNNER") {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(exe);
+            command
+        }
+        None => Command::new(exe),
+    }
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        if start.elapsed() > LIMIT {
+            child.kill().expect("a child can be killed");
+            panic!("the case did not end within {LIMIT:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn read(from: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).expect("a pipe can be read");
+    bytes
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
