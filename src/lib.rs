@@ -26,7 +26,7 @@ mod timeout;
 pub use crate::greenlet::{
     Builder, Greenlet, GreenletExit, KillError, ParentError, Raised, State, SwitchError, trim_stacks,
 };
-pub use crate::report::{Report, set_report_hook};
+pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};
 #[cfg(feature = "hub")]
 pub use crate::task::{GreenThread, TaskError, join_all, sleep, sleep_until, spawn, spawn_later, yield_now};

@@ -7,46 +7,68 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
 
-use crate::greenlet::{KillError, Raised};
+/// Something that went wrong out of any caller's sight. Its text says what, and of which greenlet.
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    kind: ReportKind,
+    greenlet: &'a str,
+    cause: &'a dyn fmt::Display,
+}
 
-/// Something that went wrong out of any caller's sight.
-#[derive(Debug)]
+/// What a [`Report`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Report<'a> {
+pub enum ReportKind {
     /// A greenlet was unwound because its last handle went or its thread ended, and a destructor
     /// or handler on its stack panicked; or the body of an unstarted one panicked when dropped.
-    PanickedWhileDropped {
-        /// Its id, and its name if it has one.
-        greenlet: &'a str,
-        /// The panic.
-        raised: &'a Raised,
-    },
+    PanickedWhileDropped,
     /// A greenlet that nothing refers to could not be unwound. Its stack is leaked: others may
     /// hold pointers into it, so it is never freed.
-    Abandoned {
-        /// Its id, and its name if it has one.
-        greenlet: &'a str,
-        /// Why.
-        error: &'a KillError,
-    },
+    Abandoned,
     /// A spawned task panicked. Whoever joins it is told as well.
-    TaskFailed {
-        /// Its id, and its name if it has one.
-        greenlet: &'a str,
-        /// The panic.
-        raised: &'a Raised,
-    },
+    TaskFailed,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(kind: ReportKind, greenlet: &'a str, cause: &'a dyn fmt::Display) -> Self {
+        Self { kind, greenlet, cause }
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> ReportKind {
+        self.kind
+    }
+
+    /// The greenlet's id, and its name if it has one.
+    pub fn greenlet(&self) -> &str {
+        self.greenlet
+    }
+
+    /// Tells whoever is to be told.
+    pub(crate) fn send(&self) {
+        let hook = HOOK.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        // A failing hook leaves nobody to tell.
+        let _ = catch_unwind(AssertUnwindSafe(|| match hook {
+            Some(hook) => hook(self),
+            None => eprintln!("greenlet: {self}"),
+        }));
+    }
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PanickedWhileDropped { greenlet, raised } => {
-                write!(f, "{greenlet}, being dropped: {raised}")
-            }
-            Self::Abandoned { greenlet, error } => write!(f, "{greenlet} is leaked: {error}"),
-            Self::TaskFailed { greenlet, raised } => write!(f, "{greenlet} failed: {raised}"),
+        let Self { kind, greenlet, cause } = self;
+        match kind {
+            ReportKind::PanickedWhileDropped => write!(f, "{greenlet}, being dropped: {cause}"),
+            ReportKind::Abandoned => write!(f, "{greenlet} is leaked: {cause}"),
+            ReportKind::TaskFailed => write!(f, "{greenlet} failed: {cause}"),
         }
+    }
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Report").field(&self.to_string()).finish()
     }
 }
 
@@ -65,13 +87,4 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 /// ```
 pub fn set_report_hook(hook: impl Fn(&Report<'_>) + Send + Sync + 'static) {
     *HOOK.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::new(hook));
-}
-
-pub(crate) fn report(report: &Report<'_>) {
-    let hook = HOOK.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-    // A failing hook leaves nobody to tell.
-    let _ = catch_unwind(AssertUnwindSafe(|| match hook {
-        Some(hook) => hook(report),
-        None => eprintln!("greenlet: {report}"),
-    }));
 }

@@ -15,7 +15,7 @@ use super::raised::Raised;
 use super::switching::{leave, leave_for_good};
 use super::thread::current;
 use crate::arch::{self, Message};
-use crate::report::{Report, report};
+use crate::report::{Report, ReportKind};
 use crate::stack::StackError;
 
 /// Whether this build can raise anything in another greenlet.
@@ -160,10 +160,7 @@ fn mark_dead(core: &Core) {
 pub(crate) fn end_unstarted(core: &Core) {
     mark_dead(core);
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| core.drop_body())) {
-        report(&Report::PanickedWhileDropped {
-            greenlet: &describe(core),
-            raised: &Raised::from_payload(payload),
-        });
+        Report::new(ReportKind::PanickedWhileDropped, &describe(core), &Raised::from_payload(payload)).send();
     }
 }
 
@@ -292,14 +289,14 @@ fn unwind_or_abandon(core: NonNull<Core>) {
     match outcome {
         Ok(()) => {}
         Err(KillError::Panicked(raised)) => {
-            report(&Report::PanickedWhileDropped { greenlet: &describe(this), raised: &raised });
+            Report::new(ReportKind::PanickedWhileDropped, &describe(this), &raised).send();
         }
         Err(_) if this.refs.get() > 1 && !this.thread().is_ending() => {
             // Somebody took a handle in the meantime: it lives on.
         }
         Err(error) => {
             this.abandoned.set(true);
-            report(&Report::Abandoned { greenlet: &describe(this), error: &error });
+            Report::new(ReportKind::Abandoned, &describe(this), &error).send();
         }
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn watch_thread(describe: Describe) -> Option<AlternateStack> {
     INSTALLED.get_or_init(|| {
         // The first call asks for nothing but the old handlers: the new one must find them when
         // it runs.
-        let old = Installed { segv: current_action(libc::SIGSEGV), bus: current_action(libc::SIGBUS), describe };
+        let old =
+            Installed { segv: current_action(libc::SIGSEGV), bus: current_action(libc::SIGBUS), describe };
         install(libc::SIGSEGV);
         install(libc::SIGBUS);
         old
@@ -66,11 +67,7 @@ fn install(signal: libc::c_int) {
     }
 }
 
-unsafe extern "C" fn on_fault(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
+unsafe extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // A fault between the installation and the end of `get_or_init` finds nothing, and is taken
     // as if no handler had been there.
     let installed = INSTALLED.get();
@@ -83,7 +80,8 @@ unsafe extern "C" fn on_fault(
         // SAFETY: ends the process.
         unsafe { libc::abort() };
     }
-    let previous = installed.map(|installed| if signal == libc::SIGSEGV { &installed.segv } else { &installed.bus });
+    let previous =
+        installed.map(|installed| if signal == libc::SIGSEGV { &installed.segv } else { &installed.bus });
     // SAFETY: the arguments are those of this call.
     unsafe { pass_on(previous, signal, info, context) };
 }
@@ -179,7 +177,8 @@ impl AlternateStack {
             if libc::sigaltstack(ptr::null(), &mut present) != 0 || present.ss_flags & libc::SS_DISABLE == 0 {
                 return None;
             }
-            let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            let (protection, flags) =
+                (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
             let base = libc::mmap(ptr::null_mut(), ALTERNATE_SIZE, protection, flags, -1, 0);
             if base == libc::MAP_FAILED {
                 // Without it an overflow ends the process all the same, only silently.
@@ -200,7 +199,11 @@ impl Drop for AlternateStack {
             let mut present: libc::stack_t = mem::zeroed();
             libc::sigaltstack(ptr::null(), &mut present);
             if present.ss_sp == self.base.as_ptr() {
-                let disabled = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: ALTERNATE_SIZE };
+                let disabled = libc::stack_t {
+                    ss_sp: ptr::null_mut(),
+                    ss_flags: libc::SS_DISABLE,
+                    ss_size: ALTERNATE_SIZE,
+                };
                 libc::sigaltstack(&disabled, ptr::null_mut());
             }
             libc::munmap(self.base.as_ptr(), ALTERNATE_SIZE);

@@ -57,9 +57,15 @@ impl Drop for Region {
     }
 }
 
+/// Asks that nothing be set aside for a mapping before it is touched. Elsewhere that is the rule.
+#[cfg(not(any(target_os = "freebsd", target_os = "dragonfly")))]
+const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
+#[cfg(any(target_os = "freebsd", target_os = "dragonfly"))]
+const NO_RESERVE: libc::c_int = 0;
+
 /// Maps `len` bytes that cost nothing until they are touched.
 fn map(len: usize) -> Option<NonNull<u8>> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | NO_RESERVE;
     // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches nobody.
     let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     if base == libc::MAP_FAILED {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::TaskError;
 use crate::greenlet::{GreenletExit, Raised, SwitchError, life};
 use crate::hub::{self, Fiber, Interrupt, WaitQueue};
-use crate::report::{Report, report};
+use crate::report::{Report, ReportKind};
 use crate::time::deadline;
 
 /// A handle to a task that [`spawn`](super::spawn) started.
@@ -71,7 +71,7 @@ impl<F, T> Task<F, T> {
         {
             // SAFETY: the task's greenlet is the one that ends here, or has just been refused.
             let greenlet = life::describe(unsafe { self.fiber.core().as_ref() });
-            report(&Report::TaskFailed { greenlet: &greenlet, raised });
+            Report::new(ReportKind::TaskFailed, &greenlet, raised).send();
         }
         self.outcome.set(result.map_err(TaskError::ended));
     }

@@ -8,7 +8,7 @@ use super::GreenThread;
 use super::green_thread::Task;
 use crate::greenlet::{Builder, Greenlet, Raised, SwitchError, life};
 use crate::hub::{self, Action, Fiber, Hub, HubGone, HubHandle, Wake};
-use crate::report::{Report, report};
+use crate::report::{Report, ReportKind};
 
 /// Queues `body` to run when the caller next waits, and returns at once.
 ///
@@ -107,5 +107,5 @@ fn report_panic_of_current(raised: &Raised) {
     let me = Greenlet::<Wake>::current();
     // SAFETY: `me` holds a count.
     let greenlet = life::describe(unsafe { me.core_ptr().as_ref() });
-    report(&Report::TaskFailed { greenlet: &greenlet, raised });
+    Report::new(ReportKind::TaskFailed, &greenlet, raised).send();
 }

@@ -64,8 +64,9 @@ fn a_greenlet_that_refuses_to_unwind_is_reported_and_leaked() {
 
 #[test]
 fn a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further() {
-    let output =
-        isolated("exit::a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further", || {
+    let output = isolated(
+        "exit::a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further",
+        || {
             let main = Greenlet::<()>::current();
             let g = Greenlet::new(move |()| {
                 if main.try_switch(()).is_err() {
@@ -74,7 +75,8 @@ fn a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further
             });
             g.switch(());
             drop(g);
-        });
+        },
+    );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(said.contains("greenlet 1, being dropped: the greenlet panicked: on the way out"), "{said}");
@@ -82,13 +84,18 @@ fn a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further
 
 #[test]
 fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
-    let output = isolated("exit::a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on", || {
-        let failed = Greenlet::<()>::builder().name("failing").spawn(|| panic!("oh no"));
-        assert!(failed.wait(None));
-        assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
-    });
+    let output =
+        isolated("exit::a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on", || {
+            let failed = Greenlet::<()>::builder().name("failing").spawn(|| panic!("oh no"));
+            assert!(failed.wait(None));
+            assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
+        });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("\"failing\" failed: the greenlet panicked: oh no"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("\"failing\" failed: the greenlet panicked: oh no"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -109,13 +116,24 @@ fn frames_of_the_greenlet() -> String {
     std::hint::black_box(std::backtrace::Backtrace::force_capture().to_string())
 }
 
+/// A greenlet that is started by one switch, which is out of line, and asked by a second one, which
+/// is inlined.
 #[inline(never)]
-fn frames_of_the_parent() -> String {
+fn frames_of_the_parent(started_before: bool) -> String {
+    let main = Greenlet::<()>::current();
     let text = Rc::new(RefCell::new(String::new()));
     let g = Greenlet::<()>::new({
         let text = text.clone();
-        move |()| *text.borrow_mut() = frames_of_the_greenlet()
+        move |()| {
+            if started_before {
+                main.switch(());
+            }
+            *text.borrow_mut() = frames_of_the_greenlet();
+        }
     });
+    if started_before {
+        g.switch(());
+    }
     g.switch(());
     std::hint::black_box(text.take())
 }
@@ -123,11 +141,15 @@ fn frames_of_the_parent() -> String {
 #[test]
 fn a_backtrace_goes_on_into_the_stack_of_the_parent() {
     let output = isolated("exit::a_backtrace_goes_on_into_the_stack_of_the_parent", || {
-        println!("{}", frames_of_the_parent());
+        println!("{}", frames_of_the_parent(false));
+        println!("SECOND {}", frames_of_the_parent(true));
     });
     let said = String::from_utf8_lossy(&output.stdout);
-    let inner = said.find("frames_of_the_greenlet").unwrap_or_else(|| panic!("{said}"));
-    let outer = said.find("frames_of_the_parent").unwrap_or_else(|| panic!("{said}"));
-    assert!(inner < outer, "{said}");
-    assert!(said.contains("main"), "{said}");
+    let (first, second) = said.split_once("SECOND").unwrap_or_else(|| panic!("{said}"));
+    for trace in [first, second] {
+        let frames = ["frames_of_the_greenlet", "frames_of_the_parent", "a_backtrace_goes_on"];
+        let places =
+            frames.map(|frame| trace.rfind(frame).unwrap_or_else(|| panic!("no {frame} in {trace}")));
+        assert!(places.is_sorted(), "{trace}");
+    }
 }

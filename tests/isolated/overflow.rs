@@ -67,9 +67,8 @@ fn an_ordinary_thread_still_has_the_report_of_std() {
 
 #[test]
 fn a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before() {
-    let output = isolated(
-        "overflow::a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before",
-        || {
+    let output =
+        isolated("overflow::a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before", || {
             extern "C" fn handler(_: libc::c_int) {
                 // SAFETY: ends the process.
                 unsafe { libc::_exit(42) };
@@ -81,8 +80,7 @@ fn a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before() {
                 unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) };
             })
             .switch(());
-        },
-    );
+        });
     assert_eq!(output.status.code(), Some(42), "{}", stderr(&output));
 }
 
