@@ -5,12 +5,13 @@
 //! count. What *runs* needs no count, so a count of zero means "unwind it" for a suspended
 //! greenlet and "unwind it when it is left" for the current one.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::Cell;
 use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use super::extras::Extras;
+use super::tag::Tag;
 use super::thread::Thread;
 use crate::arch::{Base, Message, SUSPENDED_WORDS, StackPointer};
 use crate::stack::{SizeClass, Stack};
@@ -30,9 +31,9 @@ pub(crate) enum Phase {
 pub(crate) struct Core {
     /// Where it continues; [`nowhere`] unless it is suspended.
     pub(crate) stack_pointer: Cell<StackPointer>,
-    /// The type of value its pending switch returns, or a marker below. What runs keeps the
-    /// value of its last suspension, which saves the fast path a store.
-    pub(crate) waits_for: Cell<TypeId>,
+    /// The type of value its pending switch returns. What runs keeps that of its last
+    /// suspension, which saves the fast path a store.
+    pub(crate) waits_for: Cell<Tag>,
     /// Counted. `None` for a thread's root only.
     pub(crate) parent: Cell<Option<NonNull<Core>>>,
     pub(crate) refs: Cell<u32>,
@@ -53,27 +54,13 @@ pub(crate) struct Core {
 
 const _: () = assert!(size_of::<Core>() == 128);
 
-/// Markers for [`Core::waits_for`] besides the type of a value. They are private, so no
-/// greenlet's value is of such a type.
-pub(crate) mod marker {
-    use std::any::TypeId;
-
-    struct Nothing;
-    struct Anything;
-
-    /// It is unstarted or dead: there is no pending switch.
-    pub(crate) const NOTHING: TypeId = TypeId::of::<Nothing>();
-    /// It waits for a greenlet to unwind, and takes whatever brings control back.
-    pub(crate) const ANYTHING: TypeId = TypeId::of::<Anything>();
-}
-
 /// Bodies up to this size live in the control block, larger ones in a box.
 type Inline = [MaybeUninit<usize>; 3];
 
 /// What is known of a body whose type was erased.
 pub(crate) struct BodyType {
     /// The type of value it takes and returns.
-    pub(crate) value: TypeId,
+    pub(crate) value: Tag,
     /// Moves the body out, runs it with the message and routes the outcome. Returns only when
     /// this stack passes to a parent that was not started yet, with that parent's message.
     pub(crate) run: unsafe fn(&Core, Message) -> Message,
@@ -84,7 +71,7 @@ impl Core {
     pub(crate) fn new(thread: NonNull<Thread>, id: u64, class: SizeClass) -> Self {
         Self {
             stack_pointer: Cell::new(nowhere()),
-            waits_for: Cell::new(marker::NOTHING),
+            waits_for: Cell::new(Tag::NOTHING),
             parent: Cell::new(None),
             refs: Cell::new(1),
             phase: Cell::new(Phase::Unstarted),
@@ -175,7 +162,7 @@ impl Core {
 }
 
 impl BodyType {
-    pub(crate) const fn of<F>(value: TypeId, run: unsafe fn(&Core, Message) -> Message) -> Self {
+    pub(crate) const fn of<F>(value: Tag, run: unsafe fn(&Core, Message) -> Message) -> Self {
         Self { value, run, drop: drop_stored::<F> }
     }
 }

@@ -8,11 +8,12 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use super::core::{Core, GreenletBase, Phase, marker, nowhere};
+use super::core::{Core, GreenletBase, Phase, nowhere};
 use super::error::{KillError, SwitchError};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::switching::{leave, leave_for_good};
+use super::tag::Tag;
 use super::thread::current;
 use crate::arch::{self, Message};
 use crate::report::{Report, ReportKind};
@@ -104,11 +105,11 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Message {
 fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> ! {
     let thread = core.thread();
     let waits_for = receiver.waits_for.get();
-    if waits_for == marker::ANYTHING {
+    if waits_for == Tag::ANYTHING {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| parcel.discard_value())) {
             parcel.content = Err(Raised::from_payload(payload));
         }
-    } else if waits_for != marker::NOTHING && !parcel.suits(waits_for) {
+    } else if waits_for != Tag::NOTHING && !parcel.suits(waits_for) {
         parcel.refuse(SwitchError::wrong_type::<T>());
     }
     let core_unused = core.refs.get() == 0;
@@ -153,7 +154,7 @@ fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Mes
 fn mark_dead(core: &Core) {
     core.phase.set(Phase::Dead);
     core.stack_pointer.set(nowhere());
-    core.waits_for.set(marker::NOTHING);
+    core.waits_for.set(Tag::NOTHING);
 }
 
 /// Ends a greenlet that never ran: its body is dropped, unrun.
@@ -184,7 +185,7 @@ pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) -> Result<(), Swi
 pub(crate) fn is_being_unwound(core: NonNull<Core>) -> bool {
     // SAFETY: the caller has a live greenlet.
     let parent = unsafe { core.as_ref() }.parent();
-    parent.is_some_and(|parent| parent.waits_for.get() == marker::ANYTHING)
+    parent.is_some_and(|parent| parent.waits_for.get() == Tag::ANYTHING)
 }
 
 /// Raises [`GreenletExit`](super::GreenletExit) in a suspended greenlet, as its parent for the
@@ -197,7 +198,7 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<(), KillError> {
     let (victim, me) = unsafe { (core.as_ref(), current().as_ref()) };
     let parent = victim.parent.replace(Some(NonNull::from(me)));
     retain(NonNull::from(me));
-    me.waits_for.set(marker::ANYTHING);
+    me.waits_for.set(Tag::ANYTHING);
     // SAFETY: the victim is suspended.
     let landed = unsafe { leave(me, victim, Parcel::<()> { content: Err(Raised::exit()) }.seal(None)) };
     // SAFETY: what is sent to one who waits for anything has its value discarded.

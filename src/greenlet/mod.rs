@@ -16,9 +16,10 @@ pub(crate) mod life;
 mod parcel;
 mod raised;
 pub(crate) mod switching;
+mod tag;
 pub(crate) mod thread;
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -29,6 +30,8 @@ pub use raised::{GreenletExit, Raised};
 pub use thread::trim_stacks;
 
 use self::core::{BodyType, Core, Phase};
+use self::switching::Landing;
+use self::tag::Tag;
 
 /// A handle to a greenlet: a function with a stack of its own.
 ///
@@ -160,6 +163,20 @@ impl<T: 'static> Greenlet<T> {
     pub fn switch(&self, value: T) -> T {
         // SAFETY: handles do not leave their thread, and this one holds a count.
         match unsafe { switching::transfer(self.core, value) } {
+            Landing::Value(value) => value,
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => {
+                unsafe { switching::open(message) }.unwrap_or_else(|raised| raised.resume())
+            }
+            Landing::NotPlain(value) => self.deliver_and_raise(value),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn deliver_and_raise(&self, value: T) -> T {
+        match switching::deliver(self.core, Ok(value)) {
             Ok(value) => value,
             Err(raised) => raised.resume(),
         }
@@ -174,7 +191,7 @@ impl<T: 'static> Greenlet<T> {
     #[inline(always)]
     pub fn try_switch(&self, value: T) -> Result<T, Raised> {
         // SAFETY: handles do not leave their thread, and this one holds a count.
-        unsafe { switching::transfer(self.core, value) }
+        unsafe { switching::transfer_or_deliver(self.core, value) }
     }
 
     /// Raises `error` in the greenlet: its pending switch unwinds with it as the panic's payload,
@@ -359,5 +376,5 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
 
 /// What a control block keeps of a body of type F. The argument only names that type.
 fn body_type<T: 'static, F: FnOnce(T) -> T + 'static>(_: &F) -> &'static BodyType {
-    const { &BodyType::of::<F>(TypeId::of::<T>(), life::run::<T, F>) }
+    const { &BodyType::of::<F>(Tag::of::<T>(), life::run::<T, F>) }
 }

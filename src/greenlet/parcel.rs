@@ -4,12 +4,12 @@
 //! sender has it, and its address travels: the receiver reads it before anything else runs.
 //! Where something else may run first (a hook, a destructor), it travels in a box.
 
-use std::any::TypeId;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
 
 use super::error::SwitchError;
 use super::raised::Raised;
+use super::tag::Tag;
 use crate::arch::Message;
 
 /// A value: in the word, or at the address in the word.
@@ -84,8 +84,8 @@ pub(crate) struct Parcel<T> {
 
 impl<T: 'static> Parcel<T> {
     /// Whether a greenlet that waits for `waits_for` can take it.
-    pub(crate) fn suits(&self, waits_for: TypeId) -> bool {
-        self.content.is_err() || waits_for == TypeId::of::<T>()
+    pub(crate) fn suits(&self, waits_for: Tag) -> bool {
+        self.content.is_err() || waits_for == Tag::of::<T>()
     }
 
     /// Drops a value here, for a receiver that only wants control back: what remains is an exit,

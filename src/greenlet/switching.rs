@@ -5,36 +5,47 @@
 //! the caller itself or waiting for another type; a caller without handles) goes to
 //! [`deliver`].
 
-use std::any::TypeId;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::thread::panicking;
 
-use super::core::{Core, Phase, marker};
+use super::core::{Core, Phase};
 use super::error::SwitchError;
 use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
+use super::tag::Tag;
 use super::thread::{Thread, current, fast_current, set_fast_current};
 use crate::arch::{self, Message, StackPointer};
 
-/// Sends a value to a greenlet and waits for the next message to the caller.
+/// How a try of the fast path ended.
+pub(crate) enum Landing<T> {
+    /// A switch away and back brought a value.
+    Value(T),
+    /// A switch away and back brought something else.
+    Rare(Message),
+    /// Nothing has moved: the case is for [`deliver`].
+    NotPlain(T),
+}
+
+/// Sends a value to a greenlet and waits for the next message to the caller, if that takes no more
+/// than a switch.
 ///
 /// # Safety
 ///
 /// The target belongs to this thread, and the caller holds a count on it.
 #[inline(always)]
-pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> Result<T, Raised> {
+pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> Landing<T> {
     let me = fast_current();
     // SAFETY: the caller holds a count on the target.
     let to = unsafe { target.as_ref() };
-    let plain = !me.is_null() && to.waits_for.get() == TypeId::of::<T>() && !ptr::eq(me, to) && !panicking();
+    let plain = !me.is_null() && to.waits_for.get().is(Tag::of::<T>()) && !ptr::eq(me, to) && !panicking();
     if !plain {
-        return deliver(target, Ok(value));
+        return Landing::NotPlain(value);
     }
     // SAFETY: what is current is alive.
     let me = unsafe { &*me };
-    me.waits_for.set(TypeId::of::<T>());
+    me.waits_for.set(Tag::of::<T>());
     set_fast_current(to);
     let slot = MaybeUninit::new(value);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
@@ -43,25 +54,43 @@ pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> Re
     let landed = unsafe { arch::switch(me.stack_pointer.as_ptr(), to.stack_pointer.get(), message) };
     if landed.kind == parcel::VALUE {
         // SAFETY: whoever switched here saw that this greenlet waits for a T.
-        Ok(unsafe { parcel::unpack(landed.word) })
+        Landing::Value(unsafe { parcel::unpack(landed.word) })
     } else {
-        // SAFETY: as above.
-        unsafe { open_rare(landed) }
+        Landing::Rare(landed)
     }
 }
 
+/// Sends a value to a greenlet and waits for the next message to the caller.
+///
 /// # Safety
 ///
-/// As for [`parcel::open`].
+/// As for [`transfer`].
+#[inline(always)]
+pub(crate) unsafe fn transfer_or_deliver<T: 'static>(target: NonNull<Core>, value: T) -> Result<T, Raised> {
+    // SAFETY: the caller's word.
+    match unsafe { transfer(target, value) } {
+        Landing::Value(value) => Ok(value),
+        // SAFETY: it has just landed.
+        Landing::Rare(message) => unsafe { open(message) },
+        Landing::NotPlain(value) => deliver(target, Ok(value)),
+    }
+}
+
+/// What a message of whatever kind brought.
+///
+/// # Safety
+///
+/// The message landed here, where a T was waited for, and is used once.
 #[cold]
 #[inline(never)]
-unsafe fn open_rare<T>(landed: Message) -> Result<T, Raised> {
-    // SAFETY: the caller's word.
-    unsafe { parcel::open(landed) }
+pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
+    // SAFETY: whoever switched here saw that this greenlet waits for a T.
+    unsafe { parcel::open(message) }
 }
 
 /// Finds out who receives a message for `target`, sends it, and waits for the next message to
 /// the caller; or returns why nothing moved.
+#[cold]
 #[inline(never)]
 pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Raised>) -> Result<T, Raised> {
     // SAFETY: what is current is alive, and the caller holds a count on the target.
@@ -79,7 +108,7 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
     loop {
         match receiver.phase.get() {
             Phase::Active if ptr::eq(receiver, me) => return parcel.content,
-            Phase::Active if receiver.waits_for.get() == marker::ANYTHING => {
+            Phase::Active if receiver.waits_for.get() == Tag::ANYTHING => {
                 parcel.discard_value();
                 break;
             }
@@ -103,7 +132,7 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
             None => return parcel.refused(SwitchError::ThreadEnding),
         }
     }
-    me.waits_for.set(TypeId::of::<T>());
+    me.waits_for.set(Tag::of::<T>());
     let mut slot = MaybeUninit::uninit();
     // Without a handle to it the caller is unwound before the receiver sees the message.
     let message = parcel.seal((me.refs.get() > 0).then_some(&mut slot));

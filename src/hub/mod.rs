@@ -212,7 +212,7 @@ impl Hub {
             // handle: while it waits here, the hub wants it.
             let _kept = me.keep_guest();
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is kept.
-            match unsafe { switching::transfer(next.core(), Wake) } {
+            match unsafe { switching::transfer_or_deliver(next.core(), Wake) } {
                 Ok(Wake) => return,
                 Err(mut raised) => match raised.take_refusal() {
                     None => raised.resume(),
