@@ -1,5 +1,81 @@
-//! greenlet
+//! Blocking style at event-loop cost.
+//!
+//! A *greenlet* is a function with a stack of its own. This crate gives you two things to do with
+//! them, one standing on the other:
+//!
+//! - **The switch layer.** [`Greenlet`]s that [`switch`](Greenlet::switch) values to one another,
+//!   linked to parents that receive what they leave behind, as in Python's greenlet. The switch
+//!   is a dozen instructions of assembly, inlined into its caller. There is no scheduler in it.
+//!   With `default-features = false` this is all that is built, on `libc` alone.
+//! - **The scheduler** (feature `hub`, on by default). [`spawn`] tasks and write plain blocking
+//!   code: what would block parks the task, and this thread runs another one, as in gevent and
+//!   eventlet.
+//!
+//! Everything runs on the thread that made it; nothing needs to be `Send`.
+//!
+//! ```
+//! # #[cfg(feature = "hub")] {
+//! use std::io::{Read, Write};
+//! use greenlet::net::{TcpListener, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! drop(greenlet::spawn(move || {
+//!     for connection in listener.incoming().flatten() {
+//!         drop(greenlet::spawn(move || {
+//!             let (mut from, mut to) = (&connection, &connection);
+//!             std::io::copy(&mut from, &mut to)
+//!         }));
+//!     }
+//! }));
+//!
+//! let clients: Vec<_> = (0..100)
+//!     .map(|n: u8| {
+//!         greenlet::spawn(move || -> std::io::Result<u8> {
+//!             let mut stream = TcpStream::connect(address)?;
+//!             stream.write_all(&[n])?;
+//!             let mut answer = [0];
+//!             stream.read_exact(&mut answer)?;
+//!             Ok(answer[0])
+//!         })
+//!     })
+//!     .collect();
+//! for (n, client) in clients.into_iter().enumerate() {
+//!     assert_eq!(usize::from(client.join().unwrap()?), n);
+//! }
+//! # Ok(())
+//! # }
+//! # main().unwrap();
+//! # }
+//! ```
+//!
+//! # The house
+//!
+//! | floor | room | what it is for |
+//! |---|---|---|
+//! | 0 | `arch` | the context switch, one file per architecture, over `asm/` |
+//! | 1 | `stack` | reserving, guarding and pooling stacks; the overflow report |
+//! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death |
+//! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads |
+//! | 4 | `task`, `timeout` | [`spawn`], [`GreenThread`], [`sleep`], [`join_all`], [`with_timeout`] |
+//! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
+//! | 5 | [`dns`], [`net`] | name lookups and sockets |
+//!
+//! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
+//!
+//! # Panics, kills and unwinding
+//!
+//! A panic ends its greenlet and is delivered to the parent, or to whoever joins the task. A kill
+//! and a timeout unwind a greenlet from the place where it waits, so its destructors run. While a
+//! thread unwinds, nothing may switch: a destructor that would have to wait gets an error where
+//! there is one to return, and panics otherwise.
+//!
+//! Built with `panic = "abort"`, switching works and whatever needs unwinding says that it cannot.
+
 mod arch;
+// What only the hub asks of this floor is unused without it.
+#[cfg_attr(not(feature = "hub"), allow(dead_code))]
 mod greenlet;
 mod report;
 mod stack;
@@ -32,3 +108,8 @@ pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};
 pub use crate::task::{GreenThread, TaskError, join_all, sleep, sleep_until, spawn, spawn_later, yield_now};
 #[cfg(feature = "hub")]
 pub use crate::timeout::{TimeoutError, with_timeout};
+
+/// The README's examples are tests.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -164,9 +164,10 @@ impl<T: 'static> Greenlet<T> {
         // SAFETY: handles do not leave their thread, and this one holds a count.
         match unsafe { switching::transfer(self.core, value) } {
             Landing::Value(value) => value,
-            // SAFETY: it has just landed.
             Landing::Rare(message) => {
-                unsafe { switching::open(message) }.unwrap_or_else(|raised| raised.resume())
+                // SAFETY: it has just landed.
+                let result = unsafe { switching::open(message) };
+                result.unwrap_or_else(|raised| raised.resume())
             }
             Landing::NotPlain(value) => self.deliver_and_raise(value),
         }

@@ -68,9 +68,11 @@ pub(crate) unsafe fn open<T>(message: Message) -> Result<T, Raised> {
     match message.kind {
         // SAFETY: the caller's word.
         VALUE => Ok(unsafe { unpack(message.word) }),
-        // SAFETY: the caller's word; `seal` put the T in a box.
         BOXED => {
-            Ok(*unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<T>(message.word.assume_init())) })
+            // SAFETY: the caller's word; `seal` put the T in a box.
+            let value =
+                unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<T>(message.word.assume_init())) };
+            Ok(*value)
         }
         // SAFETY: the caller's word; `seal` made it from a Raised.
         _ => Err(unsafe { Raised::from_word(message.word) }),

@@ -26,7 +26,8 @@ pub(crate) struct Fiber {
     /// The hub spawned it and holds a count on it until it ends.
     owned: bool,
     pub(crate) waits_on: Cell<&'static str>,
-    interrupts: Cell<Option<Box<Vec<Interrupt>>>>,
+    /// What is to be raised in it, in this order.
+    interrupts: Cell<Vec<Interrupt>>,
     /// What to do when no stack can be had for it, and its argument.
     on_cannot_start: Cell<Option<(*const (), CannotStart)>>,
 }
@@ -80,7 +81,7 @@ impl Fiber {
             state: Cell::new(state),
             owned,
             waits_on: Cell::new("its first run"),
-            interrupts: Cell::new(None),
+            interrupts: Cell::default(),
             on_cannot_start: Cell::new(None),
         }
     }
@@ -99,18 +100,16 @@ impl Fiber {
     }
 
     pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
-        let mut interrupts = self.interrupts.take().unwrap_or_default();
+        let mut interrupts = self.interrupts.take();
         interrupts.push(interrupt);
-        self.interrupts.set(Some(interrupts));
+        self.interrupts.set(interrupts);
     }
 
     /// Takes back what was to be raised and is wanted no more.
     pub(crate) fn cancel_interrupts(&self, cancel: impl Fn(&(dyn Any + Send)) -> bool) {
-        if let Some(mut interrupts) = self.interrupts.take() {
-            interrupts
-                .retain(|interrupt| !matches!(interrupt, Interrupt::Unwind(payload) if cancel(&**payload)));
-            self.interrupts.set((!interrupts.is_empty()).then_some(interrupts));
-        }
+        let mut interrupts = self.interrupts.take();
+        interrupts.retain(|interrupt| !matches!(interrupt, Interrupt::Unwind(payload) if cancel(&**payload)));
+        self.interrupts.set(interrupts);
     }
 
     /// Raises what is due here.
@@ -118,7 +117,7 @@ impl Fiber {
     #[inline]
     pub(crate) fn raise_interrupt(&self) {
         // SAFETY: only this thread looks at the cell, and nobody else while this does.
-        if unsafe { &*self.interrupts.as_ptr() }.is_some() {
+        if !unsafe { &*self.interrupts.as_ptr() }.is_empty() {
             self.raise_first();
         }
     }
@@ -126,11 +125,10 @@ impl Fiber {
     #[track_caller]
     #[cold]
     fn raise_first(&self) {
-        if let Some(mut interrupts) = self.interrupts.take() {
-            let first = interrupts.remove(0);
-            self.interrupts.set((!interrupts.is_empty()).then_some(interrupts));
-            first.raise();
-        }
+        let mut interrupts = self.interrupts.take();
+        let first = interrupts.remove(0);
+        self.interrupts.set(interrupts);
+        first.raise();
     }
 
     /// It was to run, and there is no stack for it.

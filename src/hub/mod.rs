@@ -228,8 +228,15 @@ impl Hub {
     /// for it as its parent.
     pub(crate) fn exit(&self) {
         let me = greenlet_thread::current();
-        let goes_to_parent = self.shutting_down.get() || life::is_being_unwound(me);
-        while !goes_to_parent {
+        if !self.shutting_down.get() && !life::is_being_unwound(me) {
+            self.name_successor();
+        }
+        // SAFETY: this is the hub's count, and the greenlet ends at once.
+        unsafe { life::give_up_count(me) };
+    }
+
+    fn name_successor(&self) {
+        loop {
             let next = self.next();
             // SAFETY: what is in the queue is alive.
             let next = unsafe { next.as_ref() };
@@ -237,12 +244,10 @@ impl Hub {
             // SAFETY: ready greenlets are suspended or unstarted, and nothing runs between here and
             // the end of this body.
             match unsafe { life::succeed_current(next.core()) } {
-                Ok(()) => break,
+                Ok(()) => return,
                 Err(error) => next.cannot_start(error),
             }
         }
-        // SAFETY: this is the hub's count, and the greenlet ends at once.
-        unsafe { life::give_up_count(me) };
     }
 
     /// The greenlet that runs next. Waits for one where there is none.
