@@ -114,7 +114,7 @@ fn ring(c: &mut Criterion) {
 fn create(c: &mut Criterion) {
     let mut group = group(c, "create + run + finish, recycled stack", 1);
     group.bench_function("greenlet", |b| {
-        b.iter(|| Greenlet::<usize>::builder().stack_size(STACK).build(|n| black_box(n)).switch(1))
+        b.iter(|| Greenlet::<usize>::builder().stack_size(STACK).build(black_box).switch(1))
     });
     let mut stack = Some(DefaultStack::new(STACK).expect("memory for a stack"));
     group.bench_function("corosensei", |b| {
@@ -144,9 +144,9 @@ mod bare {
 
     /// # Safety
     ///
-    /// `to` is a stack pointer that this function saved, or that `bench` laid out.
+    /// `to` is a stack pointer that this function saved, or that `bench` laid out; `save` is writable.
     #[inline(always)]
-    unsafe fn swap(save: &mut usize, to: usize, word: usize) -> usize {
+    unsafe fn swap(save: *mut usize, to: usize, word: usize) -> usize {
         let mut word = word;
         // SAFETY: every callee-saved register is saved or declared clobbered.
         unsafe {
@@ -178,7 +178,7 @@ mod bare {
     extern "sysv64" fn peer(mut word: usize) -> ! {
         loop {
             // SAFETY: one thread, and MAIN was saved by the swap that came here.
-            word = unsafe { swap(&mut *(&raw mut PEER), MAIN, word) };
+            word = unsafe { swap(&raw mut PEER, MAIN, word) };
         }
     }
 
@@ -194,7 +194,7 @@ mod bare {
         let mut value = 0;
         group.bench_function("bare swap", |b| {
             // SAFETY: one thread, PEER is suspended.
-            b.iter(|| value = unsafe { swap(&mut *(&raw mut MAIN), PEER, value) })
+            b.iter(|| value = unsafe { swap(&raw mut MAIN, PEER, value) })
         });
         black_box(stack);
     }

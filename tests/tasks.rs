@@ -40,7 +40,7 @@ fn tasks_run_when_the_spawner_waits_and_in_the_order_of_spawning() {
 #[test]
 fn join_returns_the_result_or_says_why_there_is_none() {
     assert_eq!(spawn(|| "fine".to_string()).join().unwrap(), "fine");
-    let error = spawn(|| panic!("broken {}", 1)).join().map(|()| ()).unwrap_err();
+    let error = spawn(|| panic!("broken {}", 1)).join().unwrap_err();
     assert_eq!(error.message(), Some("broken 1"));
     assert!(!error.is_killed());
 }

@@ -58,7 +58,7 @@ impl Frontier {
         if targets.is_empty() || self.closed.get() {
             return false;
         }
-        while self.queue.len() > 0 {
+        while !self.queue.is_empty() {
             // What told the workers of the last round to stop.
             self.queue.get();
         }

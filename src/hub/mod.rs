@@ -1,6 +1,6 @@
 //! Floor 3: the hub, which decides who runs when somebody waits.
 //!
-//! One hub per OS thread, made on first use. A greenlet that cannot go on [parks](Hub::park):
+//! One hub per OS thread, made on first use. A greenlet that cannot go on parks:
 //! it switches straight to the next one that is ready. There is no hub greenlet: whoever finds
 //! the queue empty polls for I/O and timers on its own stack, so that a turn of the loop costs
 //! no switch of its own.

@@ -24,15 +24,6 @@ fn exiting_from_within_a_greenlet_is_orderly() {
 }
 
 #[test]
-fn exiting_from_within_a_task_is_orderly() {
-    let output = isolated("exit::exiting_from_within_a_task_is_orderly", || {
-        drop(greenlet::spawn(|| greenlet::sleep(std::time::Duration::from_secs(1000))));
-        let _ = greenlet::spawn(|| std::process::exit(7)).join();
-    });
-    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
-}
-
-#[test]
 fn suspended_greenlets_in_thread_locals_do_not_disturb_the_exit() {
     let output = isolated("exit::suspended_greenlets_in_thread_locals_do_not_disturb_the_exit", || {
         thread_local! {
@@ -80,22 +71,6 @@ fn a_panic_in_a_destructor_of_a_dropped_greenlet_is_reported_and_goes_no_further
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(said.contains("greenlet 1, being dropped: the greenlet panicked: on the way out"), "{said}");
-}
-
-#[test]
-fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
-    let output =
-        isolated("exit::a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on", || {
-            let failed = Greenlet::<()>::builder().name("failing").spawn(|| panic!("oh no"));
-            assert!(failed.wait(None));
-            assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
-        });
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("\"failing\" failed: the greenlet panicked: oh no"),
-        "{}",
-        stderr(&output)
-    );
 }
 
 #[test]

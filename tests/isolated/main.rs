@@ -5,6 +5,8 @@
 
 mod exit;
 mod overflow;
+#[cfg(feature = "hub")]
+mod tasks;
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
