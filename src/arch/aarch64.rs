@@ -40,6 +40,26 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: 
     Message { word, kind }
 }
 
+/// Continues the context suspended at `to` and gives this one up.
+///
+/// # Safety
+///
+/// As for [`switch`]; nothing on this stack is needed any more, but what the message points to
+/// until the target has read it.
+#[inline(always)]
+pub(crate) unsafe fn resume(to: StackPointer, message: Message) -> ! {
+    // SAFETY: the caller's word.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/resume.s"),
+            in("x0") message.word,
+            in("x1") message.kind,
+            in("x3") to,
+            options(noreturn),
+        )
+    }
+}
+
 /// [`switch`] as an ordinary function.
 ///
 /// # Safety

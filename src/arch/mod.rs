@@ -4,6 +4,7 @@
 //!
 //! - [`switch`]: save where I am, continue the target; inlined into the caller.
 //! - [`switch_out_of_line`]: the same as an ordinary function.
+//! - [`resume`]: continue the target and give this stack up.
 //! - [`switch_call`]: save where I am, call a function on the target's stack, continue the
 //!   target with what it returns.
 //! - [`init_stack`]: lay out a fresh stack so that the first switch to it enters
@@ -25,7 +26,9 @@ use aarch64 as imp;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as imp;
 
-pub(crate) use imp::{SUSPENDED_WORDS, init_stack, set_owner, switch, switch_call, switch_out_of_line};
+pub(crate) use imp::{
+    SUSPENDED_WORDS, init_stack, resume, set_owner, switch, switch_call, switch_out_of_line,
+};
 
 /// What travels in registers from the side that leaves to the side that lands.
 ///

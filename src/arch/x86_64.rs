@@ -37,6 +37,26 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: 
     Message { word, kind }
 }
 
+/// Continues the context suspended at `to` and gives this one up.
+///
+/// # Safety
+///
+/// As for [`switch`]; nothing on this stack is needed any more, but what the message points to
+/// until the target has read it.
+#[inline(always)]
+pub(crate) unsafe fn resume(to: StackPointer, message: Message) -> ! {
+    // SAFETY: the caller's word.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/resume.s"),
+            in("rdi") message.word,
+            in("rsi") message.kind,
+            in("rcx") to,
+            options(noreturn),
+        )
+    }
+}
+
 /// [`switch`] as an ordinary function.
 ///
 /// # Safety

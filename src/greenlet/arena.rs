@@ -1,20 +1,20 @@
 //! Where control blocks live: chunks of them, reused last in, first out.
 
-use std::cell::{Cell, RefCell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 
-use super::core::Core;
+use super::core::{Core, Phase};
+use super::thread::Thread;
+use crate::stack::SizeClass;
 
 const CHUNK: usize = 64;
 
-type Chunk = [UnsafeCell<MaybeUninit<Core>>; CHUNK];
-
-/// The control blocks of one thread. Blocks never move.
+/// The control blocks of one thread. Blocks never move, and go away with the arena.
 #[derive(Default)]
 pub(crate) struct Arena {
-    chunks: RefCell<Vec<Box<Chunk>>>,
-    free: RefCell<Vec<NonNull<Core>>>,
+    chunks: RefCell<Vec<NonNull<[Core; CHUNK]>>>,
+    /// The first of the vacant blocks, linked by their parent fields.
+    vacant: Cell<Option<NonNull<Core>>>,
     live: Cell<usize>,
 }
 
@@ -24,52 +24,56 @@ impl Arena {
         self.live.get()
     }
 
+    /// A block for a new greenlet.
     #[inline]
-    pub(crate) fn insert(&self, core: Core) -> NonNull<Core> {
-        let mut free = self.free.borrow_mut();
-        if free.is_empty() {
-            self.grow(&mut free);
-        }
-        let slot = free.pop().expect("the arena has just grown");
-        // SAFETY: a free slot belongs to a chunk of this arena and to nobody else.
-        unsafe { slot.write(core) };
+    pub(crate) fn take(&self, thread: NonNull<Thread>) -> NonNull<Core> {
+        let core = self.vacant.get().unwrap_or_else(|| self.grow(thread));
+        // SAFETY: a vacant block belongs to this arena and to nobody else.
+        self.vacant.set(unsafe { core.as_ref() }.parent.take());
         self.live.set(self.live.get() + 1);
-        slot
+        core
     }
 
     /// # Safety
     ///
-    /// The block came from this arena, and nobody uses it any more.
+    /// The block came from this arena, nobody uses it any more, and its parent field is `None`.
     #[inline]
-    pub(crate) unsafe fn remove(&self, core: NonNull<Core>) {
-        // SAFETY: the caller's word.
-        unsafe { core.drop_in_place() };
-        self.free.borrow_mut().push(core);
+    pub(crate) unsafe fn give_back(&self, core: NonNull<Core>) {
+        // SAFETY: the block stays in its chunk.
+        let block = unsafe { core.as_ref() };
+        block.parent.set(self.vacant.replace(Some(core)));
         self.live.set(self.live.get() - 1);
     }
 
+    /// Makes a chunk of vacant blocks and returns the first.
     #[cold]
-    fn grow(&self, free: &mut Vec<NonNull<Core>>) {
-        let chunk: Box<Chunk> = Box::new([const { UnsafeCell::new(MaybeUninit::uninit()) }; CHUNK]);
-        let mut chunks = self.chunks.borrow_mut();
-        // `remove` must not allocate: it runs where a greenlet ends.
-        free.reserve((chunks.len() + 1) * CHUNK);
-        // The first block of the chunk is handed out first.
-        free.extend(
-            chunk.iter().rev().map(|slot| NonNull::new(slot.get().cast()).expect("a reference is not null")),
-        );
-        chunks.push(chunk);
+    fn grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
+        let chunk = Box::new([const { () }; CHUNK].map(|()| Core::vacant(thread, SizeClass::DEFAULT)));
+        let chunk = NonNull::from(Box::leak(chunk));
+        self.chunks.borrow_mut().push(chunk);
+        // SAFETY: just made, and kept until the arena goes.
+        let blocks = unsafe { chunk.as_ref() };
+        let first = blocks.iter().rev().fold(None, |next, block| {
+            block.parent.set(next);
+            Some(NonNull::from(block))
+        });
+        first.expect("a chunk has blocks")
     }
 
-    /// Some block in use that the predicate picks.
+    /// Some greenlet that is not dead and that the predicate picks.
     pub(crate) fn find(&self, mut pick: impl FnMut(&Core) -> bool) -> Option<NonNull<Core>> {
-        let free: std::collections::HashSet<_> = self.free.borrow().iter().copied().collect();
         let chunks = self.chunks.borrow();
-        let slots = chunks.iter().flat_map(|chunk| chunk.iter());
-        slots
-            .filter_map(|slot| NonNull::new(slot.get().cast::<Core>()))
-            .filter(|slot| !free.contains(slot))
-            // SAFETY: a slot of a chunk that is not free holds a block.
-            .find(|slot| pick(unsafe { slot.as_ref() }))
+        // SAFETY: chunks stay until the arena goes.
+        let mut blocks = chunks.iter().flat_map(|chunk| unsafe { chunk.as_ref() });
+        blocks.find(|block| block.phase.get() != Phase::Dead && pick(block)).map(NonNull::from)
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for chunk in self.chunks.take() {
+            // SAFETY: leaked by `grow`. No block is in use, so nobody has a pointer into it.
+            drop(unsafe { Box::from_raw(chunk.as_ptr()) });
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Builder {
         let parent = self.parent.as_ref().map_or(current, |parent| parent.core);
         let class = self.class.unwrap_or(SizeClass::DEFAULT);
         // SAFETY: the current greenlet is alive.
-        let core = unsafe { current.as_ref() }.thread().new_greenlet(parent, class);
+        let core = unsafe { current.as_ref() }.thread().new_greenlet(Some(parent), class);
         if self.name.is_some() {
             // SAFETY: just made, with a count for the handle.
             unsafe { core.as_ref() }

@@ -11,6 +11,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use super::extras::Extras;
+use super::life::Departure;
 use super::tag::Tag;
 use super::thread::Thread;
 use crate::arch::{Base, Message, SUSPENDED_WORDS, StackPointer};
@@ -23,7 +24,7 @@ pub(crate) enum Phase {
     Unstarted,
     /// Has a stack: suspended or running.
     Active,
-    /// Has neither.
+    /// Has neither. Vacant blocks say so, too.
     Dead,
 }
 
@@ -45,7 +46,7 @@ pub(crate) struct Core {
     pub(crate) record: Cell<*mut ()>,
     pub(crate) id: Cell<u64>,
 
-    pub(crate) thread: Cell<NonNull<Thread>>,
+    thread: NonNull<Thread>,
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
     body_storage: Cell<Inline>,
@@ -61,25 +62,25 @@ type Inline = [MaybeUninit<usize>; 3];
 pub(crate) struct BodyType {
     /// The type of value it takes and returns.
     pub(crate) value: Tag,
-    /// Moves the body out, runs it with the message and routes the outcome. Returns only when
-    /// this stack passes to a parent that was not started yet, with that parent's message.
-    pub(crate) run: unsafe fn(&Core, Message) -> Message,
+    /// Moves the body out, runs it with the message and routes the outcome.
+    pub(crate) run: unsafe fn(&Core, Message) -> Departure,
     drop: unsafe fn(*mut ()),
 }
 
 impl Core {
-    pub(crate) fn new(thread: NonNull<Thread>, id: u64, class: SizeClass) -> Self {
+    /// A block in which there is no greenlet.
+    pub(crate) fn vacant(thread: NonNull<Thread>, class: SizeClass) -> Self {
         Self {
             stack_pointer: Cell::new(nowhere()),
             waits_for: Cell::new(Tag::NOTHING),
             parent: Cell::new(None),
-            refs: Cell::new(1),
-            phase: Cell::new(Phase::Unstarted),
+            refs: Cell::new(0),
+            phase: Cell::new(Phase::Dead),
             class: Cell::new(class),
             abandoned: Cell::new(false),
             record: Cell::new(ptr::null_mut()),
-            id: Cell::new(id),
-            thread: Cell::new(thread),
+            id: Cell::new(0),
+            thread,
             stack: Cell::new(None),
             body: Cell::new(None),
             body_storage: Cell::new([MaybeUninit::uninit(); 3]),
@@ -87,9 +88,28 @@ impl Core {
         }
     }
 
+    /// Makes an unstarted greenlet of a block, with one count. Whatever a death leaves behind is as
+    /// in a vacant block already.
+    #[inline]
+    pub(crate) fn occupy(&self, id: u64, class: SizeClass, parent: Option<NonNull<Core>>) {
+        self.refs.set(1);
+        self.phase.set(Phase::Unstarted);
+        self.class.set(class);
+        self.id.set(id);
+        self.parent.set(parent);
+    }
+
+    /// Drops what a dead greenlet may still own besides its parent.
+    #[inline]
+    pub(crate) fn clear(&self) {
+        drop(self.extras.take());
+        self.record.set(ptr::null_mut());
+        self.abandoned.set(false);
+    }
+
     pub(crate) fn thread(&self) -> &Thread {
         // SAFETY: a thread's state outlives its control blocks (see `Thread::free_core`).
-        unsafe { self.thread.get().as_ref() }
+        unsafe { self.thread.as_ref() }
     }
 
     pub(crate) fn parent(&self) -> Option<&Core> {
@@ -162,7 +182,7 @@ impl Core {
 }
 
 impl BodyType {
-    pub(crate) const fn of<F>(value: Tag, run: unsafe fn(&Core, Message) -> Message) -> Self {
+    pub(crate) const fn of<F>(value: Tag, run: unsafe fn(&Core, Message) -> Departure) -> Self {
         Self { value, run, drop: drop_stored::<F> }
     }
 }

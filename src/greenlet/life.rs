@@ -15,7 +15,7 @@ use super::raised::Raised;
 use super::switching::{leave, leave_for_good};
 use super::tag::Tag;
 use super::thread::current;
-use crate::arch::{self, Message};
+use crate::arch::{self, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::StackError;
 
@@ -34,22 +34,38 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     Ok(())
 }
 
+/// How a body leaves: where control goes, and with what.
+pub(crate) struct Departure {
+    message: Message,
+    /// Null if this stack is the heir's now and the message its first.
+    target: StackPointer,
+}
+
 /// The bottom of every stack: runs the body of the greenlet that owns it, and of each unstarted
 /// parent that the stack passes to when its child ends.
+///
+/// A body comes back here to leave for good, so that every call on the way is matched by its
+/// return and the processor's return predictor stays in step for those who go on.
 ///
 /// # Safety
 ///
 /// Called on the stack of the current greenlet, which was just prepared.
+#[inline(always)]
 pub(crate) unsafe fn start(first: Message) -> ! {
     let mut message = first;
     loop {
-        let core = current();
-        // SAFETY: the current greenlet is alive; its body is in place until `run` takes it.
-        message = unsafe {
+        // SAFETY: the current greenlet is alive; its body is in place until `run` takes it. A
+        // target is suspended, or just prepared, and current.
+        unsafe {
+            let core = current();
             let core = core.as_ref();
             let body = core.body().expect("a greenlet that was prepared has a body");
-            (body.run)(core, message)
-        };
+            let departure = (body.run)(core, message);
+            if !departure.target.is_null() {
+                arch::resume(departure.target, departure.message);
+            }
+            message = departure.message;
+        }
     }
 }
 
@@ -58,7 +74,7 @@ pub(crate) unsafe fn start(first: Message) -> ! {
 /// # Safety
 ///
 /// `core` is current, on its own stack, with a body of type F; the message is its first.
-pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Message) -> Message {
+pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Message) -> Departure {
     // SAFETY: the caller's word.
     let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(message)) };
     let content = match first {
@@ -71,9 +87,7 @@ pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Me
 }
 
 /// Ends the current greenlet and hands what it leaves to its parent.
-///
-/// Returns only if the parent was unstarted: this stack is the parent's now.
-fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Message {
+fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
     // SAFETY: a successor is suspended or about to start, so it is alive.
@@ -102,7 +116,7 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Message {
 }
 
 /// Ends the current greenlet by continuing `receiver`, which is suspended or just prepared.
-fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> ! {
+fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> Departure {
     let thread = core.thread();
     let waits_for = receiver.waits_for.get();
     if waits_for == Tag::ANYTHING {
@@ -130,13 +144,16 @@ fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> 
     if core_unused && !chore {
         free(NonNull::from(core));
     }
-    // SAFETY: the receiver is suspended, and now current.
-    unsafe { leave_for_good(thread, receiver, message, chore.then_some(NonNull::from(core))) }
+    if chore || !parcel::fits_in_word::<T>() {
+        // SAFETY: the receiver is suspended or just prepared, and now current.
+        unsafe { leave_for_good(thread, receiver, message, chore.then_some(NonNull::from(core))) }
+    }
+    Departure { message, target: receiver.stack_pointer.get() }
 }
 
 /// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
 /// parents needs one stack in all.
-fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Message {
+fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Departure {
     let message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
     // SAFETY: this is the stack that runs now.
@@ -148,7 +165,7 @@ fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Mes
     if core.refs.get() == 0 {
         settle(NonNull::from(core));
     }
-    message
+    Departure { message, target: std::ptr::null_mut() }
 }
 
 fn mark_dead(core: &Core) {
@@ -308,8 +325,10 @@ fn free(core: NonNull<Core>) {
     while let Some(core) = next {
         // SAFETY: dead and without a count, so nobody else looks at the block.
         let parent = unsafe {
-            let parent = core.as_ref().parent.take();
-            core.as_ref().thread().free_core(core);
+            let block = core.as_ref();
+            let parent = block.parent.take();
+            block.clear();
+            block.thread().free_core(core);
             parent
         };
         next = parent.filter(|parent| {

@@ -19,7 +19,7 @@ const BOXED: usize = 1;
 /// A [`Raised`].
 const RAISED: usize = 2;
 
-const fn fits_in_word<T>() -> bool {
+pub(crate) const fn fits_in_word<T>() -> bool {
     size_of::<T>() <= size_of::<usize>()
 }
 

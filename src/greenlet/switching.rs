@@ -16,7 +16,7 @@ use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::Tag;
 use super::thread::{Thread, current, fast_current, set_fast_current};
-use crate::arch::{self, Message, StackPointer};
+use crate::arch::{self, Message};
 
 /// How a try of the fast path ended.
 pub(crate) enum Landing<T> {
@@ -90,7 +90,6 @@ pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
 
 /// Finds out who receives a message for `target`, sends it, and waits for the next message to
 /// the caller; or returns why nothing moved.
-#[cold]
 #[inline(never)]
 pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Raised>) -> Result<T, Raised> {
     // SAFETY: what is current is alive, and the caller holds a count on the target.
@@ -133,27 +132,40 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
         }
     }
     me.waits_for.set(Tag::of::<T>());
-    let mut slot = MaybeUninit::uninit();
-    // Without a handle to it the caller is unwound before the receiver sees the message.
-    let message = parcel.seal((me.refs.get() > 0).then_some(&mut slot));
     // SAFETY: the receiver is suspended or just prepared, and takes this message; the next one
     // to `me` is for a T.
-    unsafe { parcel::open(leave(me, receiver, message)) }
+    unsafe {
+        if me.refs.get() == 0 {
+            return parcel::open(leave(me, receiver, parcel.seal(None)));
+        }
+        let mut slot = MaybeUninit::uninit();
+        let message = parcel.seal(Some(&mut slot));
+        me.thread().make_current(NonNull::from(receiver));
+        parcel::open(arch::switch(me.stack_pointer.as_ptr(), receiver.stack_pointer.get(), message))
+    }
 }
 
 /// Suspends the current greenlet and continues `to`. If nothing refers to `me`, it is unwound
-/// from the other side, before `to` sees the message.
+/// from the other side, before `to` sees the message, which is on nobody's stack.
 ///
 /// # Safety
 ///
 /// `me` is current, `to` is suspended or just prepared and takes the message, `me.waits_for`
 /// is set.
+#[cold]
 pub(crate) unsafe fn leave(me: &Core, to: &Core, message: Message) -> Message {
     let thread = me.thread();
     thread.make_current(NonNull::from(to));
-    let chore = (me.refs.get() == 0).then_some(NonNull::from(me));
-    // SAFETY: the caller's word.
-    unsafe { switch_with(thread, me.stack_pointer.as_ptr(), to, message, chore) }
+    let Message { word, kind } = message;
+    let (save, target) = (me.stack_pointer.as_ptr(), to.stack_pointer.get());
+    // SAFETY: the caller's word; `do_chore` does not unwind.
+    unsafe {
+        if me.refs.get() > 0 {
+            return arch::switch_out_of_line(save, target, word, kind);
+        }
+        thread.chore.set(Some(NonNull::from(me)));
+        arch::switch_call(save, target, word, kind, do_chore)
+    }
 }
 
 /// Continues `to` from a greenlet that has ended. `to` settles the chore first.
@@ -161,36 +173,22 @@ pub(crate) unsafe fn leave(me: &Core, to: &Core, message: Message) -> Message {
 /// # Safety
 ///
 /// `to` is current already, suspended or just prepared, and takes the message.
+#[inline]
 pub(crate) unsafe fn leave_for_good(
     thread: &Thread,
     to: &Core,
     message: Message,
     chore: Option<NonNull<Core>>,
 ) -> ! {
-    // SAFETY: the caller's word; what is saved in `discarded` is never continued.
-    unsafe { switch_with(thread, thread.discarded.as_ptr(), to, message, chore) };
-    unreachable!("an ended greenlet is not continued");
-}
-
-/// # Safety
-///
-/// As for [`arch::switch`].
-unsafe fn switch_with(
-    thread: &Thread,
-    save: *mut StackPointer,
-    to: &Core,
-    message: Message,
-    chore: Option<NonNull<Core>>,
-) -> Message {
-    let Message { word, kind } = message;
-    // SAFETY: the caller's word; `do_chore` does not unwind.
+    let target = to.stack_pointer.get();
+    // SAFETY: the caller's word; `do_chore` does not unwind, and what is saved is not used.
     unsafe {
         if chore.is_some() {
             thread.chore.set(chore);
-            arch::switch_call(save, to.stack_pointer.get(), word, kind, do_chore)
-        } else {
-            arch::switch_out_of_line(save, to.stack_pointer.get(), word, kind)
+            let mut nowhere = ptr::null_mut();
+            arch::switch_call(&mut nowhere, target, message.word, message.kind, do_chore);
         }
+        arch::resume(target, message)
     }
 }
 

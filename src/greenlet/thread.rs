@@ -11,7 +11,6 @@ use std::ptr::{self, NonNull};
 use super::arena::Arena;
 use super::core::{Core, Phase};
 use super::life;
-use crate::arch::StackPointer;
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, SizeClass};
 
@@ -43,8 +42,6 @@ pub(crate) struct Thread {
     stacks: RefCell<Pool>,
     root: Cell<Option<NonNull<Core>>>,
     next_id: Cell<u64>,
-    /// Where a context that never continues saves its stack pointer.
-    pub(crate) discarded: Cell<StackPointer>,
     /// What the side that lands has to do for the side that left.
     pub(crate) chore: Cell<Option<NonNull<Core>>>,
     /// Who continues when the current greenlet ends, in place of its parent.
@@ -79,7 +76,6 @@ impl Thread {
             stacks: RefCell::new(Pool::new()),
             root: Cell::new(None),
             next_id: Cell::new(0),
-            discarded: Cell::new(ptr::null_mut()),
             chore: Cell::new(None),
             successor: Cell::new(None),
             ending: Cell::new(false),
@@ -88,7 +84,7 @@ impl Thread {
         let thread = NonNull::from(Box::leak(thread));
         // SAFETY: just made, and freed by `free_if_unused` only.
         let this = unsafe { thread.as_ref() };
-        let root = this.new_core(thread, SizeClass::DEFAULT);
+        let root = this.new_greenlet(None, SizeClass::DEFAULT);
         // SAFETY: just made, and kept by the count that it was born with.
         unsafe { root.as_ref() }.phase.set(Phase::Active);
         this.root.set(Some(root));
@@ -101,19 +97,17 @@ impl Thread {
         root
     }
 
-    fn new_core(&self, thread: NonNull<Thread>, class: SizeClass) -> NonNull<Core> {
+    /// An unstarted greenlet, with one count for the caller.
+    #[inline]
+    pub(crate) fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+        if let Some(parent) = parent {
+            life::retain(parent);
+        }
+        let core = self.arena.take(NonNull::from(self));
         let id = self.next_id.get();
         self.next_id.set(id + 1);
-        self.arena.insert(Core::new(thread, id, class))
-    }
-
-    /// An unstarted greenlet whose parent is the current one, with one count for the caller.
-    #[inline]
-    pub(crate) fn new_greenlet(&self, parent: NonNull<Core>, class: SizeClass) -> NonNull<Core> {
-        let core = self.new_core(NonNull::from(self), class);
-        life::retain(parent);
-        // SAFETY: just made.
-        unsafe { core.as_ref() }.parent.set(Some(parent));
+        // SAFETY: the arena keeps it.
+        unsafe { core.as_ref() }.occupy(id, class, parent);
         core
     }
 
@@ -125,11 +119,13 @@ impl Thread {
     /// Makes `core` the current greenlet, and lets the next switch be fast if it may.
     #[inline]
     pub(crate) fn make_current(&self, core: NonNull<Core>) {
-        SLOW.set(core.as_ptr());
         // SAFETY: what becomes current is alive.
-        let orphan = unsafe { core.as_ref() }.refs.get() == 0;
-        let slow = orphan || self.ending.get();
-        FAST.set(if slow { ptr::null() } else { core.as_ptr() });
+        if unsafe { core.as_ref() }.refs.get() > 0 && !self.ending.get() {
+            FAST.set(core.as_ptr());
+        } else {
+            SLOW.set(core.as_ptr());
+            FAST.set(ptr::null());
+        }
     }
 
     /// Looks again whether the next switch may be fast: the current greenlet's count has reached
@@ -153,7 +149,7 @@ impl Thread {
     #[inline]
     pub(crate) unsafe fn free_core(&self, core: NonNull<Core>) {
         // SAFETY: the caller's word.
-        unsafe { self.arena.remove(core) };
+        unsafe { self.arena.give_back(core) };
         if self.ended.get() {
             self.free_if_unused();
         }
@@ -209,7 +205,7 @@ pub(crate) fn current_is_root() -> bool {
     existing_current().is_none_or(|core| unsafe { core.as_ref() }.parent().is_none())
 }
 
-/// Looks at every control block of this thread.
+/// Looks at every greenlet of this thread that is not dead.
 pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();

@@ -14,7 +14,6 @@ mod pool;
 mod region;
 
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 
 pub use error::StackError;
 pub(crate) use pool::Pool;
@@ -92,8 +91,15 @@ impl SizeClass {
 }
 
 /// The size of a memory page in bytes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const fn page_size() -> usize {
+    4096
+}
+
+/// The size of a memory page in bytes, which the system chooses on this architecture.
+#[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn page_size() -> usize {
-    static PAGE: OnceLock<usize> = OnceLock::new();
+    static PAGE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     // SAFETY: sysconf only reads.
     *PAGE.get_or_init(|| unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize)
 }

@@ -6,6 +6,8 @@
 mod exit;
 mod overflow;
 #[cfg(feature = "hub")]
+mod scale;
+#[cfg(feature = "hub")]
 mod tasks;
 
 use std::io::Read;

@@ -1,0 +1,28 @@
+//! Many greenlets at once.
+
+use std::time::Duration;
+
+use crate::{isolated, stderr};
+
+#[test]
+fn a_hundred_thousand_tasks_sleep_at_once_in_a_few_mappings() {
+    let output = isolated("scale::a_hundred_thousand_tasks_sleep_at_once_in_a_few_mappings", || {
+        // An emulator makes guard pages by mappings, of which the default limit allows 65530.
+        let emulated = std::env::var_os("CROSS_RUNNER").is_some();
+        let count = if emulated { 10_000 } else { 100_000 };
+        let before = mappings();
+        let tasks: Vec<_> =
+            (0..count).map(|_| greenlet::spawn(|| greenlet::sleep(Duration::from_secs(3600)))).collect();
+        greenlet::yield_now();
+        let made = mappings() - before;
+        assert!(emulated || made < 100, "{made} mappings");
+        assert!(tasks.iter().all(|task| !task.is_finished()));
+        tasks.iter().for_each(greenlet::GreenThread::kill);
+        assert_eq!(greenlet::join_all(&tasks, None).len(), count);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count())
+}
