@@ -48,7 +48,7 @@ impl Arena {
     /// Makes a chunk of vacant blocks and returns the first.
     #[cold]
     fn grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
-        let chunk = Box::new([const { () }; CHUNK].map(|()| Core::vacant(thread, SizeClass::DEFAULT)));
+        let chunk = Box::new(std::array::from_fn(|_| Core::vacant(thread, SizeClass::DEFAULT)));
         let chunk = NonNull::from(Box::leak(chunk));
         self.chunks.borrow_mut().push(chunk);
         // SAFETY: just made, and kept until the arena goes.
