@@ -103,7 +103,7 @@ mod time;
 mod timeout;
 
 pub use crate::greenlet::{
-    Builder, Greenlet, GreenletExit, KillError, ParentError, Raised, State, SwitchError, trim_stacks,
+    Builder, Greenlet, GreenletExit, KillError, ParentError, Raised, State, SwitchError, trace, trim_stacks,
 };
 pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};

@@ -358,7 +358,7 @@ fn blocking_functions_run_on_a_pool_while_others_go_on() {
 #[test]
 fn waiting_for_ever_raises_loop_exit_in_the_root_with_the_list_of_who_waits() {
     let event = Rc::new(Event::new());
-    let stuck = greenlet::Greenlet::<()>::builder().name("stuck").spawn({
+    let stuck = greenlet::Greenlet::builder().name("stuck").spawn({
         let event = event.clone();
         move || event.wait()
     });

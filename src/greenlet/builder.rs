@@ -11,22 +11,28 @@ use crate::stack::{SizeClass, StackError};
 /// ```
 /// use greenlet::Greenlet;
 ///
-/// let worker = Greenlet::<()>::builder()
+/// let worker = Greenlet::builder()
 ///     .name("worker")
 ///     .stack_size(64 * 1024)
 ///     .build(|()| ());
 /// worker.switch(());
 /// assert_eq!(worker.name().as_deref(), Some("worker"));
 /// ```
-#[derive(Default)]
 #[must_use]
-pub struct Builder {
+pub struct Builder<T: 'static = ()> {
     name: Option<Box<str>>,
     class: Option<SizeClass>,
     parent: Option<Greenlet>,
+    value: PhantomData<fn(T) -> T>,
 }
 
-impl Builder {
+impl<T: 'static> Default for Builder<T> {
+    fn default() -> Self {
+        Self { name: None, class: None, parent: None, value: PhantomData }
+    }
+}
+
+impl<T: 'static> Builder<T> {
     /// A name for reports and debuggers.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
@@ -61,8 +67,14 @@ impl Builder {
         self
     }
 
+    /// The same options for a greenlet that exchanges values of another type.
+    pub(crate) fn for_values_of<U: 'static>(self) -> Builder<U> {
+        let Self { name, class, parent, value: _ } = self;
+        Builder { name, class, parent, value: PhantomData }
+    }
+
     /// Makes the greenlet, see [`Greenlet::new`].
-    pub fn build<T: 'static>(self, body: impl FnOnce(T) -> T + 'static) -> Greenlet<T> {
+    pub fn build(self, body: impl FnOnce(T) -> T + 'static) -> Greenlet<T> {
         let greenlet = self.build_without_body();
         let body_type = body_type::<T, _>(&body);
         greenlet.core().set_body(body, body_type);
@@ -70,7 +82,7 @@ impl Builder {
     }
 
     /// Makes the greenlet, see [`Greenlet::without_body`].
-    pub fn build_without_body<T: 'static>(self) -> Greenlet<T> {
+    pub fn build_without_body(self) -> Greenlet<T> {
         let current = thread::current();
         let parent = self.parent.as_ref().map_or(current, |parent| parent.core);
         let class = self.class.unwrap_or(SizeClass::DEFAULT);

@@ -8,13 +8,15 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use super::chore::Chore;
 use super::core::{Core, GreenletBase, Phase, nowhere};
 use super::error::{KillError, SwitchError};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
-use super::switching::{leave, leave_for_good};
+use super::switching::{discard, raise_in};
 use super::tag::Tag;
 use super::thread::current;
+use super::trace::EventKind;
 use crate::arch::{self, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::StackError;
@@ -126,34 +128,56 @@ fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> 
     } else if waits_for != Tag::NOTHING && !parcel.suits(waits_for) {
         parcel.refuse(SwitchError::wrong_type::<T>());
     }
-    let core_unused = core.refs.get() == 0;
-    // Freeing the block may let go of a suspended parent, which then has to be unwound: work for
-    // the receiver's stack, because this one is being left.
-    let chore = core_unused
-        && core.parent().is_some_and(|parent| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver));
+    let chore = chore_of_death(core, receiver, &parcel);
     // A larger value stays on the stack that is given back below. The receiver reads it at once,
     // before anybody can take that stack.
     let mut slot = MaybeUninit::uninit();
-    let message = parcel.seal((!chore).then_some(&mut slot));
+    let message = parcel.seal(chore.is_none().then_some(&mut slot));
     mark_dead(core);
     if let Some(stack) = core.stack.take() {
         // SAFETY: from here on this stack is only left.
         unsafe { thread.stacks().borrow_mut().give_back(stack) };
     }
     thread.make_current(NonNull::from(receiver));
-    if core_unused && !chore {
-        free(NonNull::from(core));
+    let target = receiver.stack_pointer.get();
+    // SAFETY: the receiver is suspended or just prepared, and now current. What is saved here is
+    // not continued.
+    unsafe {
+        if let Some(chore) = chore {
+            chore.switch(thread, &mut std::ptr::null_mut(), receiver, message);
+        }
+        if core.refs.get() == 0 {
+            free(NonNull::from(core));
+        }
+        if !parcel::fits_in_word::<T>() {
+            arch::resume(target, message);
+        }
     }
-    if chore || !parcel::fits_in_word::<T>() {
-        // SAFETY: the receiver is suspended or just prepared, and now current.
-        unsafe { leave_for_good(thread, receiver, message, chore.then_some(NonNull::from(core))) }
+    Departure { message, target }
+}
+
+/// What the receiver has to do when `core` ends: tell the trace hooks, or free the block where that
+/// lets go of a suspended parent, which then has to be unwound. This stack is being left.
+fn chore_of_death<T: 'static>(core: &Core, receiver: &Core, parcel: &Parcel<T>) -> Option<Chore> {
+    let keeps_parent =
+        || core.parent().is_some_and(|parent| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver));
+    if !core.thread().is_traced() && (core.refs.get() > 0 || !keeps_parent()) {
+        return None;
     }
-    Departure { message, target: receiver.stack_pointer.get() }
+    Chore::of(core, event_of_death(parcel), discard::<T>)
+}
+
+fn event_of_death<T>(parcel: &Parcel<T>) -> EventKind {
+    match &parcel.content {
+        Err(raised) if !raised.is_exit() => EventKind::Throw,
+        _ => EventKind::Switch,
+    }
 }
 
 /// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
 /// parents needs one stack in all.
 fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Departure {
+    let chore = Chore::of(core, event_of_death(&parcel), discard::<T>);
     let message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
     // SAFETY: this is the stack that runs now.
@@ -162,9 +186,7 @@ fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Dep
     heir.phase.set(Phase::Active);
     mark_dead(core);
     core.thread().make_current(NonNull::from(heir));
-    if core.refs.get() == 0 {
-        settle(NonNull::from(core));
-    }
+    let message = chore.map_or(message, |chore| chore.settle(message));
     Departure { message, target: std::ptr::null_mut() }
 }
 
@@ -217,7 +239,7 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<(), KillError> {
     retain(NonNull::from(me));
     me.waits_for.set(Tag::ANYTHING);
     // SAFETY: the victim is suspended.
-    let landed = unsafe { leave(me, victim, Parcel::<()> { content: Err(Raised::exit()) }.seal(None)) };
+    let landed = unsafe { raise_in(me, victim, Raised::exit()) };
     // SAFETY: what is sent to one who waits for anything has its value discarded.
     let raised = unsafe { parcel::open::<()>(landed) }.err().filter(|raised| !raised.is_exit());
     let replaced = if victim.parent.get() == Some(NonNull::from(me)) {
@@ -285,7 +307,7 @@ pub(crate) fn settle(core: NonNull<Core>) {
             end_unstarted(this);
             free(core);
         }
-        Phase::Active if current() == core => this.thread().current_count_changed(),
+        Phase::Active if current() == core => this.thread().look_again(),
         Phase::Active if this.abandoned.get() => {}
         Phase::Active => {
             this.refs.set(1);

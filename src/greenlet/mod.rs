@@ -9,6 +9,7 @@
 
 mod arena;
 mod builder;
+mod chore;
 pub(crate) mod core;
 mod error;
 mod extras;
@@ -18,6 +19,7 @@ mod raised;
 pub(crate) mod switching;
 mod tag;
 pub(crate) mod thread;
+pub mod trace;
 
 use std::any::Any;
 use std::fmt;
@@ -106,7 +108,7 @@ impl<T: 'static> Greenlet<T> {
     }
 
     /// Options for a new greenlet: name, stack size, parent.
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<T> {
         Builder::default()
     }
 
@@ -133,7 +135,7 @@ impl<T: 'static> Greenlet<T> {
         let greenlet = Self { core, value: PhantomData };
         if greenlet.core().refs.get() == 1 {
             // It had no handle, so that leaving it would have unwound it. Now it has one.
-            greenlet.core().thread().current_count_changed();
+            greenlet.core().thread().look_again();
         }
         greenlet
     }
@@ -325,6 +327,11 @@ impl<T: 'static> Greenlet<T> {
     /// Forgets it.
     pub(crate) fn clear_record(&self) {
         self.core().record.set(std::ptr::null_mut());
+    }
+
+    /// A handle that takes over a count.
+    fn from_counted(core: NonNull<Core>) -> Self {
+        Self { core, value: PhantomData }
     }
 
     pub(crate) fn core_ptr(&self) -> NonNull<Core> {

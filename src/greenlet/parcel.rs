@@ -79,6 +79,11 @@ pub(crate) unsafe fn open<T>(message: Message) -> Result<T, Raised> {
     }
 }
 
+/// A message that is raised where it lands.
+pub(crate) fn raised(raised: Raised) -> Message {
+    Message { word: raised.into_word(), kind: RAISED }
+}
+
 /// A value or something raised, on its way to a receiver that is still being looked for.
 pub(crate) struct Parcel<T> {
     pub(crate) content: Result<T, Raised>,
@@ -102,7 +107,7 @@ impl<T: 'static> Parcel<T> {
     /// travels in a box, because something else may run before the receiver does.
     pub(crate) fn seal(self, slot: Option<&mut MaybeUninit<T>>) -> Message {
         match (self.content, slot) {
-            (Err(raised), _) => Message { word: raised.into_word(), kind: RAISED },
+            (Err(raised), _) => self::raised(raised),
             (Ok(value), Some(slot)) => {
                 slot.write(value);
                 Message { word: pack(slot), kind: VALUE }

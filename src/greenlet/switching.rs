@@ -9,13 +9,15 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::thread::panicking;
 
+use super::chore::Chore;
 use super::core::{Core, Phase};
 use super::error::SwitchError;
 use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::Tag;
-use super::thread::{Thread, current, fast_current, set_fast_current};
+use super::thread::{current, fast_current, set_fast_current};
+use super::trace::{self, EventKind};
 use crate::arch::{self, Message};
 
 /// How a try of the fast path ended.
@@ -39,7 +41,11 @@ pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> La
     let me = fast_current();
     // SAFETY: the caller holds a count on the target.
     let to = unsafe { target.as_ref() };
-    let plain = !me.is_null() && to.waits_for.get().is(Tag::of::<T>()) && !ptr::eq(me, to) && !panicking();
+    let plain = !me.is_null()
+        && to.waits_for.get().is(Tag::of::<T>())
+        && !ptr::eq(me, to)
+        && !trace::is_global()
+        && !panicking();
     if !plain {
         return Landing::NotPlain(value);
     }
@@ -104,9 +110,15 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
     if !CAN_UNWIND && parcel.content.is_err() {
         return parcel.refused(SwitchError::CannotUnwind);
     }
+    let event = if parcel.content.is_err() { EventKind::Throw } else { EventKind::Switch };
     loop {
         match receiver.phase.get() {
-            Phase::Active if ptr::eq(receiver, me) => return parcel.content,
+            Phase::Active if ptr::eq(receiver, me) => {
+                if me.thread().is_traced() {
+                    trace::tell(event, NonNull::from(me), NonNull::from(me))?;
+                }
+                return parcel.content;
+            }
             Phase::Active if receiver.waits_for.get() == Tag::ANYTHING => {
                 parcel.discard_value();
                 break;
@@ -132,76 +144,45 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
         }
     }
     me.waits_for.set(Tag::of::<T>());
-    // SAFETY: the receiver is suspended or just prepared, and takes this message; the next one
-    // to `me` is for a T.
+    let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
+    let chore = Chore::of(me, event, discard::<T>);
+    thread.make_current(NonNull::from(receiver));
+    // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
+    // next one to `me` is for a T.
     unsafe {
-        if me.refs.get() == 0 {
-            return parcel::open(leave(me, receiver, parcel.seal(None)));
+        if let Some(chore) = chore {
+            return parcel::open(chore.switch(thread, save, receiver, parcel.seal(None)));
         }
         let mut slot = MaybeUninit::uninit();
         let message = parcel.seal(Some(&mut slot));
-        me.thread().make_current(NonNull::from(receiver));
-        parcel::open(arch::switch(me.stack_pointer.as_ptr(), receiver.stack_pointer.get(), message))
+        parcel::open(arch::switch(save, receiver.stack_pointer.get(), message))
     }
 }
 
-/// Suspends the current greenlet and continues `to`. If nothing refers to `me`, it is unwound
-/// from the other side, before `to` sees the message, which is on nobody's stack.
+/// # Safety
+///
+/// As for [`parcel::open`].
+pub(crate) unsafe fn discard<T>(message: Message) {
+    // SAFETY: the caller's word.
+    drop(unsafe { parcel::open::<T>(message) });
+}
+
+/// Raises something in a suspended greenlet, from one that takes whatever brings control back.
 ///
 /// # Safety
 ///
-/// `me` is current, `to` is suspended or just prepared and takes the message, `me.waits_for`
-/// is set.
+/// `me` is current and marked as waiting for anything; `to` is suspended.
 #[cold]
-pub(crate) unsafe fn leave(me: &Core, to: &Core, message: Message) -> Message {
-    let thread = me.thread();
+pub(crate) unsafe fn raise_in(me: &Core, to: &Core, raised: Raised) -> Message {
+    let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
+    let chore = Chore::of(me, EventKind::Throw, discard::<()>);
     thread.make_current(NonNull::from(to));
-    let Message { word, kind } = message;
-    let (save, target) = (me.stack_pointer.as_ptr(), to.stack_pointer.get());
-    // SAFETY: the caller's word; `do_chore` does not unwind.
+    let message = parcel::raised(raised);
+    // SAFETY: the caller's word; anybody can take what is raised.
     unsafe {
-        if me.refs.get() > 0 {
-            return arch::switch_out_of_line(save, target, word, kind);
-        }
-        thread.chore.set(Some(NonNull::from(me)));
-        arch::switch_call(save, target, word, kind, do_chore)
-    }
-}
-
-/// Continues `to` from a greenlet that has ended. `to` settles the chore first.
-///
-/// # Safety
-///
-/// `to` is current already, suspended or just prepared, and takes the message.
-#[inline]
-pub(crate) unsafe fn leave_for_good(
-    thread: &Thread,
-    to: &Core,
-    message: Message,
-    chore: Option<NonNull<Core>>,
-) -> ! {
-    let target = to.stack_pointer.get();
-    // SAFETY: the caller's word; `do_chore` does not unwind, and what is saved is not used.
-    unsafe {
-        if chore.is_some() {
-            thread.chore.set(chore);
-            let mut nowhere = ptr::null_mut();
-            arch::switch_call(&mut nowhere, target, message.word, message.kind, do_chore);
-        }
-        arch::resume(target, message)
-    }
-}
-
-/// Runs on the stack that is being continued, before it continues. The message is in nobody's
-/// stack, so whatever runs here may switch.
-unsafe extern "C" fn do_chore(word: MaybeUninit<usize>, kind: usize) -> Message {
-    // SAFETY: what is current is alive.
-    let thread = unsafe { current().as_ref() }.thread();
-    if let Some(core) = thread.chore.take() {
-        // SAFETY: the side that left kept the block for this.
-        if unsafe { core.as_ref() }.refs.get() == 0 {
-            life::settle(core);
+        match chore {
+            Some(chore) => chore.switch(thread, save, to, message),
+            None => arch::switch_out_of_line(save, to.stack_pointer.get(), message.word, message.kind),
         }
     }
-    Message { word, kind }
 }

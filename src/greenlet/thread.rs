@@ -9,8 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
 use super::arena::Arena;
+use super::chore::Chore;
 use super::core::{Core, Phase};
-use super::life;
+use super::{life, trace};
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, SizeClass};
 
@@ -43,7 +44,9 @@ pub(crate) struct Thread {
     root: Cell<Option<NonNull<Core>>>,
     next_id: Cell<u64>,
     /// What the side that lands has to do for the side that left.
-    pub(crate) chore: Cell<Option<NonNull<Core>>>,
+    pub(crate) chore: Cell<Option<Chore>>,
+    /// Who is told of every switch.
+    pub(crate) hook: RefCell<Option<trace::Hook>>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
     ending: Cell<bool>,
@@ -77,6 +80,7 @@ impl Thread {
             root: Cell::new(None),
             next_id: Cell::new(0),
             chore: Cell::new(None),
+            hook: RefCell::new(None),
             successor: Cell::new(None),
             ending: Cell::new(false),
             ended: Cell::new(false),
@@ -120,7 +124,7 @@ impl Thread {
     #[inline]
     pub(crate) fn make_current(&self, core: NonNull<Core>) {
         // SAFETY: what becomes current is alive.
-        if unsafe { core.as_ref() }.refs.get() > 0 && !self.ending.get() {
+        if unsafe { core.as_ref() }.refs.get() > 0 && !self.ending.get() && self.hook.borrow().is_none() {
             FAST.set(core.as_ptr());
         } else {
             SLOW.set(core.as_ptr());
@@ -128,9 +132,15 @@ impl Thread {
         }
     }
 
+    /// Whether anybody is told of switches on this thread.
+    #[inline]
+    pub(crate) fn is_traced(&self) -> bool {
+        trace::is_global() || self.hook.borrow().is_some()
+    }
+
     /// Looks again whether the next switch may be fast: the current greenlet's count has reached
-    /// zero or left it.
-    pub(crate) fn current_count_changed(&self) {
+    /// zero or left it, or a hook has come or gone.
+    pub(crate) fn look_again(&self) {
         self.make_current(current());
     }
 

@@ -20,12 +20,12 @@ use crate::report::{Report, ReportKind};
 /// assert_eq!(task.join().unwrap(), 42);
 /// ```
 pub fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
-    Greenlet::<()>::builder().spawn(body)
+    Greenlet::builder().spawn(body)
 }
 
 /// As [`spawn`], after a delay. A zero delay lets what is ready now run first.
 pub fn spawn_later<T: 'static>(delay: Duration, body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
-    let task = prepare(Greenlet::<()>::builder(), body);
+    let task = prepare(Greenlet::builder(), body);
     hub::with(|hub| {
         let now = Instant::now();
         let start = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
@@ -35,10 +35,10 @@ pub fn spawn_later<T: 'static>(delay: Duration, body: impl FnOnce() -> T + 'stat
     GreenThread::new(task)
 }
 
-impl Builder {
+impl Builder<()> {
     /// Spawns a task with these options, see [`spawn`]. A parent that was set does not matter: the
     /// result is for whoever joins.
-    pub fn spawn<T: 'static>(self, body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
+    pub fn spawn<R: 'static>(self, body: impl FnOnce() -> R + 'static) -> GreenThread<R> {
         let task = prepare(self, body);
         hub::with(|hub| hub.make_ready(task.fiber()));
         GreenThread::new(task)
@@ -59,7 +59,7 @@ impl HubHandle {
 
 /// Makes a task, parked before its first instruction.
 fn prepare<F: FnOnce() -> T + 'static, T: 'static>(options: Builder, body: F) -> Rc<Task<F, T>> {
-    let greenlet = options.parent(&Greenlet::<()>::root()).build_without_body::<Wake>();
+    let greenlet = options.parent(&Greenlet::<()>::root()).for_values_of::<Wake>().build_without_body();
     let task = Rc::new(Task::new(Fiber::spawned(greenlet.core_ptr()), body));
     task.fiber().when_it_cannot_start(Rc::as_ptr(&task).cast(), cannot_start::<F, T>);
     greenlet.set_body({

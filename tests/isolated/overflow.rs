@@ -21,7 +21,7 @@ fn ended_by(output: &Output, signal: i32) -> bool {
 #[test]
 fn an_overflow_names_the_greenlet_and_its_stack_and_aborts() {
     let output = isolated("overflow::an_overflow_names_the_greenlet_and_its_stack_and_aborts", || {
-        let deep = Greenlet::<()>::builder().name("deep").stack_size(128 * 1024).build(|()| {
+        let deep = Greenlet::builder().name("deep").stack_size(128 * 1024).build(|()| {
             recurse(0);
         });
         deep.switch(());

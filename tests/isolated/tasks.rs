@@ -17,7 +17,7 @@ fn exiting_from_within_a_task_is_orderly() {
 fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
     let output =
         isolated("tasks::a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on", || {
-            let failed = Greenlet::<()>::builder().name("failing").spawn(|| panic!("oh no"));
+            let failed = Greenlet::builder().name("failing").spawn(|| panic!("oh no"));
             assert!(failed.wait(None));
             assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
         });

@@ -1,0 +1,81 @@
+//! What the side that lands does for the side that left.
+//!
+//! A trace hook is told of the switch, and a greenlet that nothing refers to any more is ended. Both
+//! may run any code, further switches included, so they run on the stack that is being continued,
+//! before it continues, and the message waits on nobody's stack.
+
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+use super::core::Core;
+use super::life;
+use super::thread::{Thread, current};
+use super::trace::{self, EventKind};
+use crate::arch::{self, Message, StackPointer};
+
+/// What is left to do after a switch.
+pub(crate) struct Chore {
+    /// Who left, with a count that keeps its block. It may be dead.
+    left: NonNull<Core>,
+    /// What the trace hooks are told, if there are any.
+    event: Option<EventKind>,
+    /// Drops a message that is not delivered.
+    discard: unsafe fn(Message),
+}
+
+impl Chore {
+    /// The chore of leaving `left`, if there is one.
+    #[inline]
+    pub(crate) fn of(left: &Core, event: EventKind, discard: unsafe fn(Message)) -> Option<Self> {
+        let event = left.thread().is_traced().then_some(event);
+        if event.is_none() && left.refs.get() > 0 {
+            return None;
+        }
+        life::retain(NonNull::from(left));
+        Some(Self { left: NonNull::from(left), event, discard })
+    }
+
+    /// Suspends where it is called and continues `to`, after the chore. The message is on nobody's
+    /// stack.
+    ///
+    /// # Safety
+    ///
+    /// `to` is current, suspended or just prepared, and takes the message.
+    #[cold]
+    pub(crate) unsafe fn switch(
+        self,
+        thread: &Thread,
+        save: *mut StackPointer,
+        to: &Core,
+        message: Message,
+    ) -> Message {
+        thread.chore.set(Some(self));
+        let target = to.stack_pointer.get();
+        // SAFETY: the caller's word; `on_target` does not unwind.
+        unsafe { arch::switch_call(save, target, message.word, message.kind, on_target) }
+    }
+
+    /// Does it, on the current stack, which is the target's; returns what the target gets.
+    pub(crate) fn settle(self, mut message: Message) -> Message {
+        if let Some(event) = self.event
+            && let Err(raised) = trace::tell(event, self.left, current())
+        {
+            // SAFETY: the message is not delivered, but this.
+            unsafe { (self.discard)(message) };
+            message = super::parcel::raised(raised);
+        }
+        life::release(self.left);
+        message
+    }
+}
+
+/// Runs on the stack that is being continued.
+unsafe extern "C" fn on_target(word: MaybeUninit<usize>, kind: usize) -> Message {
+    let message = Message { word, kind };
+    // SAFETY: what is current is alive.
+    let thread = unsafe { current().as_ref() }.thread();
+    match thread.chore.take() {
+        Some(chore) => chore.settle(message),
+        None => message,
+    }
+}
