@@ -103,7 +103,8 @@ mod time;
 mod timeout;
 
 pub use crate::greenlet::{
-    Builder, Greenlet, GreenletExit, KillError, ParentError, Raised, State, SwitchError, trace, trim_stacks,
+    Builder, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised, State, SwitchError,
+    WeakGreenlet, context, trace, trim_stacks, unwind_all,
 };
 pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};

@@ -25,6 +25,9 @@ pub enum ReportKind {
     /// A greenlet that nothing refers to could not be unwound. Its stack is leaked: others may
     /// hold pointers into it, so it is never freed.
     Abandoned,
+    /// Something was raised in a greenlet, or left for it by a child, when it could not take it: it
+    /// waits for something else, or for another greenlet to be unwound.
+    Undelivered,
     /// A spawned task panicked. Whoever joins it is told as well.
     TaskFailed,
 }
@@ -61,6 +64,7 @@ impl fmt::Display for Report<'_> {
         match kind {
             ReportKind::PanickedWhileDropped => write!(f, "{greenlet}, being dropped: {cause}"),
             ReportKind::Abandoned => write!(f, "{greenlet} is leaked: {cause}"),
+            ReportKind::Undelivered => write!(f, "{greenlet}, undelivered: {cause}"),
             ReportKind::TaskFailed => write!(f, "{greenlet} failed: {cause}"),
         }
     }

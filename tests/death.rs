@@ -329,3 +329,212 @@ fn suspended_greenlets_are_unwound_when_their_thread_ends() {
     .unwrap();
     assert_eq!(receiver.iter().count(), 10);
 }
+
+#[test]
+fn an_unwound_greenlet_cannot_make_itself_its_own_ancestor() {
+    let main = Greenlet::<()>::current();
+    let parent = {
+        let main = main.clone();
+        Greenlet::new(move |()| main.switch(()))
+    };
+    parent.switch(());
+    let victim = {
+        let parent = parent.clone();
+        Greenlet::<()>::builder().parent(&parent).build(move |()| {
+            let _ = main.try_switch(());
+            let refused = parent.set_parent(&Greenlet::<()>::current());
+            assert_eq!(refused, Err(ParentError::Cycle));
+        })
+    };
+    victim.switch(());
+    victim.kill().unwrap();
+    parent.switch(());
+    assert!(parent.is_dead());
+}
+
+#[test]
+fn a_killer_stands_in_for_the_parent_while_it_waits() {
+    let main = Greenlet::<()>::current();
+    let seen = Rc::new(Cell::new(false));
+    let victim = {
+        let seen = seen.clone();
+        Greenlet::<()>::builder().build(move |()| {
+            let _ = main.try_switch(());
+            let killer = Greenlet::<()>::current().parent::<()>().unwrap();
+            seen.set(killer.name().as_deref() == Some("killer"));
+        })
+    };
+    victim.switch(());
+    let killer = {
+        let victim = victim.clone();
+        Greenlet::builder().name("killer").build(move |()| victim.kill().unwrap())
+    };
+    killer.switch(());
+    assert!(seen.get());
+}
+
+#[test]
+fn a_root_that_is_killed_has_the_exit_raised_and_lives() {
+    std::thread::spawn(|| {
+        let root = Greenlet::<()>::current();
+        let g = {
+            let root = root.clone();
+            Greenlet::<()>::new(move |()| assert!(matches!(root.kill(), Err(KillError::Refused))))
+        };
+        assert!(g.try_switch(()).unwrap_err().is_exit());
+        assert!(root.is_root() && root.is_active());
+        g.switch(());
+        assert!(g.is_dead());
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_value_that_a_killer_does_not_want_is_dropped_on_the_killers_side() {
+    struct SwitchOnDrop(Greenlet<()>, Rc<Cell<u32>>);
+    impl Drop for SwitchOnDrop {
+        fn drop(&mut self) {
+            self.1.set(self.1.get() + 1);
+            let _ = self.0.try_switch(());
+        }
+    }
+    let main = Greenlet::<()>::current();
+    let drops = counter();
+    let killer_slot: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
+    let victim = {
+        let (main, slot, drops) = (main.clone(), killer_slot.clone(), drops.clone());
+        Greenlet::<()>::new(move |()| {
+            let _ = main.try_switch(());
+            let killer = slot.borrow().clone().unwrap();
+            let _ = killer.cast::<SwitchOnDrop>().try_switch(SwitchOnDrop(killer.clone(), drops));
+        })
+    };
+    victim.switch(());
+    let killer = {
+        let victim = victim.clone();
+        Greenlet::<()>::new(move |()| assert!(victim.kill().is_err()))
+    };
+    *killer_slot.borrow_mut() = Some(killer.clone());
+    killer.switch(());
+    assert!(killer.is_dead());
+    assert_eq!(drops.get(), 1);
+    killer_slot.take();
+}
+
+#[test]
+fn a_destructor_that_lets_go_of_an_ancestor_does_not_disturb_the_way_of_an_error() {
+    struct Reparent(Rc<RefCell<Option<Greenlet<()>>>>);
+    impl Drop for Reparent {
+        fn drop(&mut self) {
+            if let Some(g) = self.0.take() {
+                g.set_parent(&Greenlet::<()>::root()).unwrap();
+            }
+        }
+    }
+    let slot = Rc::new(RefCell::new(None));
+    let reparent = Reparent(slot.clone());
+    let grandparent = Greenlet::<()>::new(|()| unreachable!());
+    let parent = Greenlet::<()>::builder().parent(&grandparent).build(move |()| drop(reparent));
+    let g = Greenlet::<()>::builder().parent(&parent).build(|()| ());
+    g.kill().unwrap();
+    drop(parent);
+    *slot.borrow_mut() = Some(g.clone());
+    assert_eq!(g.try_throw("error").unwrap_err().message(), Some("error"));
+    assert!(grandparent.is_dead(), "the error passed through it");
+}
+
+#[test]
+fn a_long_chain_of_unstarted_parents_is_dropped_on_a_small_stack() {
+    Greenlet::<()>::builder()
+        .stack_size(64 * 1024)
+        .build(|()| {
+            let mut g = Greenlet::<()>::new(|()| ());
+            for _ in 0..5000 {
+                g = Greenlet::builder().parent(&g).build(|()| ());
+            }
+        })
+        .switch(());
+}
+
+#[test]
+fn a_kill_that_reaches_a_killer_is_raised_in_it() {
+    let main = Greenlet::<()>::current();
+    let stubborn = {
+        let main = main.clone();
+        Greenlet::<()>::new(move |()| {
+            let _ = main.try_switch(());
+            let _ = main.try_switch(());
+        })
+    };
+    stubborn.switch(());
+    let went_on = counter();
+    let killer = {
+        let (stubborn, went_on) = (stubborn.clone(), went_on.clone());
+        Greenlet::<()>::new(move |()| {
+            let _ = stubborn.kill();
+            went_on.set(1);
+        })
+    };
+    killer.switch(());
+    assert_eq!(killer.state(), State::Suspended, "it waits for the stubborn one");
+    assert_eq!(killer.try_throw("news").unwrap_err().message(), Some("news"));
+    assert_eq!(went_on.get(), 0);
+    assert!(killer.is_dead());
+}
+
+#[test]
+fn a_second_killer_is_told_that_the_victim_is_taken() {
+    let main = Greenlet::<()>::current();
+    let victim = {
+        let main = main.clone();
+        Greenlet::<()>::new(move |()| {
+            let _ = main.try_switch(());
+            let _ = main.try_switch(());
+        })
+    };
+    victim.switch(());
+    let first = {
+        let victim = victim.clone();
+        Greenlet::<()>::new(move |()| victim.kill().unwrap())
+    };
+    first.switch(());
+    assert!(matches!(victim.kill(), Err(KillError::Refused)));
+    victim.try_switch(()).unwrap();
+    assert!(victim.is_dead() && first.is_dead());
+}
+
+#[test]
+fn a_payload_that_panics_when_it_is_dropped_stays_harmless() {
+    struct Angry;
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("angry"));
+        }
+    }
+    let main = Greenlet::<()>::current();
+    let g = Greenlet::<()>::new(move |()| {
+        let _ = main.try_switch(());
+        std::panic::resume_unwind(Box::new(Angry));
+    });
+    g.switch(());
+    drop(g);
+}
+
+#[test]
+fn unwind_all_unwinds_what_is_suspended() {
+    std::thread::spawn(|| {
+        let dropped = counter();
+        let (main, guard) = (Greenlet::<()>::current(), Dropped(dropped.clone()));
+        let g = Greenlet::new(move |()| {
+            let _guard = guard;
+            main.switch(())
+        });
+        g.switch(());
+        greenlet::unwind_all();
+        assert!(g.is_dead());
+        assert_eq!(dropped.get(), 1);
+    })
+    .join()
+    .unwrap();
+}

@@ -29,7 +29,9 @@ fn room(path: &Path) -> String {
 /// The rooms that a line of code names by `crate::`.
 fn named(line: &str) -> impl Iterator<Item = &str> {
     let code = line.split("//").next().unwrap();
-    code.match_indices("crate::").map(|(at, prefix)| {
+    // `$crate::` in a macro names what its user sees.
+    let own = code.match_indices("crate::").filter(|(at, _)| !code[..*at].ends_with('$'));
+    own.map(|(at, prefix)| {
         let rest = &code[at + prefix.len()..];
         let end = rest.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(rest.len());
         &rest[..end]

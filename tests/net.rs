@@ -253,3 +253,44 @@ fn descriptors_that_are_used_again_do_not_inherit_events() {
         task.join().unwrap();
     }
 }
+
+#[test]
+fn a_destructor_may_write_without_end_while_its_task_panics() {
+    greenlet::set_report_hook(|_| ());
+    let (a, mut b) = pair();
+    let task = spawn(move || {
+        struct Goodbye(TcpStream);
+        impl Drop for Goodbye {
+            fn drop(&mut self) {
+                (0..200).for_each(|_| (&self.0).write_all(b"x").unwrap());
+            }
+        }
+        let _goodbye = Goodbye(a);
+        panic!("on purpose");
+    });
+    let mut got = Vec::new();
+    b.read_to_end(&mut got).unwrap();
+    assert_eq!(got.len(), 200);
+    task.join().unwrap_err();
+}
+
+#[test]
+fn a_destructor_that_would_wait_gets_an_error() {
+    greenlet::set_report_hook(|_| ());
+    let (a, _b) = pair();
+    let task = spawn(move || {
+        struct Last(TcpStream, std::rc::Rc<std::cell::RefCell<String>>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                *self.1.borrow_mut() = (&self.0).read(&mut [0; 1]).unwrap_err().to_string();
+            }
+        }
+        let said = std::rc::Rc::default();
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _last = Last(a, std::rc::Rc::clone(&said));
+            panic!("on purpose");
+        }));
+        said.take()
+    });
+    assert_eq!(task.join().unwrap(), "a greenlet cannot wait while it unwinds");
+}

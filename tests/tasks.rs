@@ -408,3 +408,153 @@ fn a_greenlet_switched_to_by_hand_may_wait_in_the_hub() {
     assert_eq!(g.switch(1), 2);
     assert!(task.is_finished());
 }
+
+#[test]
+fn a_semaphore_that_times_out_gives_nothing_back() {
+    let slots = Semaphore::new(1);
+    let _held = slots.acquire();
+    assert!(slots.acquire_timeout(MS).is_none());
+    assert!(slots.try_acquire().is_none());
+}
+
+#[test]
+fn a_loop_exit_that_a_hand_switched_greenlet_survives_loses_no_wake() {
+    let event = Rc::new(Event::new());
+    let done = Rc::new(Cell::new(false));
+    let g = greenlet::Greenlet::<()>::new({
+        let (event, done) = (event.clone(), done.clone());
+        move |()| {
+            event.wait();
+            done.set(true);
+        }
+    });
+    let raised = g.try_switch(()).unwrap_err();
+    assert!(raised.message().unwrap().starts_with("LoopExit"));
+    event.set();
+    yield_now();
+    assert!(done.get());
+}
+
+#[test]
+fn a_greenlet_that_parked_after_a_loop_exit_can_be_killed() {
+    let g = greenlet::Greenlet::<()>::new(|()| Event::new().wait());
+    g.try_switch(()).unwrap_err();
+    g.kill().unwrap();
+    assert!(g.is_dead());
+}
+
+#[test]
+fn a_child_that_ends_while_its_parent_is_parked_does_not_disturb_the_parent() {
+    greenlet::set_report_hook(|_| ());
+    let task = spawn(|| {
+        let child = greenlet::Greenlet::<u32>::new(|n| {
+            sleep(2 * MS);
+            n
+        });
+        let starter = {
+            let child = child.clone();
+            spawn(move || drop(child.try_switch(1)))
+        };
+        yield_now();
+        sleep(10 * MS);
+        starter.kill();
+        child.is_dead()
+    });
+    assert!(task.join().unwrap());
+}
+
+/// Runs `f` on a thread of its own, to its end, thread-locals included.
+fn on_a_thread(f: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(f).join().unwrap();
+}
+
+#[test]
+fn a_task_that_catches_its_kill_and_waits_again_does_not_keep_its_thread_alive() {
+    greenlet::set_report_hook(|_| ());
+    on_a_thread(|| {
+        drop(spawn(|| {
+            loop {
+                let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+            }
+        }));
+        yield_now();
+    });
+}
+
+#[test]
+fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
+    struct SpawnOnDrop(std::sync::mpsc::Sender<()>);
+    impl Drop for SpawnOnDrop {
+        fn drop(&mut self) {
+            let sender = self.0.clone();
+            assert!(spawn(move || drop(sender)).join().unwrap_err().is_not_started());
+        }
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_a_thread(move || {
+        let (parked, unstarted) = (SpawnOnDrop(sender.clone()), SpawnOnDrop(sender));
+        drop(spawn(move || {
+            let _held = parked;
+            Event::new().wait();
+        }));
+        yield_now();
+        drop(spawn(move || drop(unstarted)));
+    });
+    assert!(receiver.recv().is_err(), "every sender is gone");
+}
+
+#[test]
+fn a_task_that_was_to_start_later_is_dropped_when_its_thread_ends() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    on_a_thread(move || {
+        drop(spawn(|| {
+            let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+        }));
+        drop(spawn_later(5 * MS, move || drop(sender)));
+        yield_now();
+    });
+    assert!(receiver.recv().is_err());
+}
+
+#[test]
+fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
+    struct Angry;
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("angry"));
+        }
+    }
+    let pool = greenlet::pool::ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let asker = spawn({
+        let pool = pool.clone();
+        move || {
+            pool.run(move || {
+                may_go.recv().unwrap();
+                Angry
+            })
+            .unwrap();
+        }
+    });
+    yield_now();
+    asker.kill();
+    asker.join().unwrap_err();
+    go.send(()).unwrap();
+    assert_eq!(pool.run(|| 1).unwrap(), 1);
+}
+
+#[test]
+fn a_parker_whose_woken_waiter_is_killed_wakes_the_next() {
+    let parker = Rc::new(Parker::new());
+    let waiters: Vec<_> = (0..2)
+        .map(|_| {
+            let parker = parker.clone();
+            spawn(move || parker.park())
+        })
+        .collect();
+    yield_now();
+    parker.unparker().unpark();
+    waiters[0].kill();
+    assert!(waiters[1].wait(Some(FOREVER)));
+    assert!(waiters[1].error().is_none());
+}

@@ -12,7 +12,7 @@ const CHUNK: usize = 64;
 /// The control blocks of one thread. Blocks never move, and go away with the arena.
 #[derive(Default)]
 pub(crate) struct Arena {
-    chunks: RefCell<Vec<NonNull<[Core; CHUNK]>>>,
+    chunks: RefCell<Vec<NonNull<[Core]>>>,
     /// The first of the vacant blocks, linked by their parent fields.
     vacant: Cell<Option<NonNull<Core>>>,
     live: Cell<usize>,
@@ -48,8 +48,9 @@ impl Arena {
     /// Makes a chunk of vacant blocks and returns the first.
     #[cold]
     fn grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
-        let chunk = Box::new(std::array::from_fn(|_| Core::vacant(thread, SizeClass::DEFAULT)));
-        let chunk = NonNull::from(Box::leak(chunk));
+        // Made on the heap, element by element: this may run on the smallest of stacks.
+        let chunk: Vec<Core> = (0..CHUNK).map(|_| Core::vacant(thread, SizeClass::DEFAULT)).collect();
+        let chunk = NonNull::from(Box::leak(chunk.into_boxed_slice()));
         self.chunks.borrow_mut().push(chunk);
         // SAFETY: just made, and kept until the arena goes.
         let blocks = unsafe { chunk.as_ref() };
@@ -60,12 +61,23 @@ impl Arena {
         first.expect("a chunk has blocks")
     }
 
-    /// Some greenlet that is not dead and that the predicate picks.
-    pub(crate) fn find(&self, mut pick: impl FnMut(&Core) -> bool) -> Option<NonNull<Core>> {
+    /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves
+    /// behind it.
+    pub(crate) fn find(
+        &self,
+        place: &mut usize,
+        mut pick: impl FnMut(&Core) -> bool,
+    ) -> Option<NonNull<Core>> {
         let chunks = self.chunks.borrow();
-        // SAFETY: chunks stay until the arena goes.
-        let mut blocks = chunks.iter().flat_map(|chunk| unsafe { chunk.as_ref() });
-        blocks.find(|block| block.phase.get() != Phase::Dead && pick(block)).map(NonNull::from)
+        while let Some(chunk) = chunks.get(*place / CHUNK) {
+            // SAFETY: chunks stay until the arena goes.
+            let block = &unsafe { chunk.as_ref() }[*place % CHUNK];
+            *place += 1;
+            if block.phase.get() != Phase::Dead && pick(block) {
+                return Some(NonNull::from(block));
+            }
+        }
+        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::extras::Extras;
+use super::context::Context;
 use super::{Greenlet, body_type, thread};
 use crate::stack::{SizeClass, StackError};
 
@@ -21,6 +21,7 @@ use crate::stack::{SizeClass, StackError};
 #[must_use]
 pub struct Builder<T: 'static = ()> {
     name: Option<Box<str>>,
+    context: Context,
     class: Option<SizeClass>,
     parent: Option<Greenlet>,
     value: PhantomData<fn(T) -> T>,
@@ -28,7 +29,7 @@ pub struct Builder<T: 'static = ()> {
 
 impl<T: 'static> Default for Builder<T> {
     fn default() -> Self {
-        Self { name: None, class: None, parent: None, value: PhantomData }
+        Self { name: None, context: Context::default(), class: None, parent: None, value: PhantomData }
     }
 }
 
@@ -67,10 +68,31 @@ impl<T: 'static> Builder<T> {
         self
     }
 
+    /// The context that it starts with; without this it starts with an empty one.
+    ///
+    /// ```
+    /// use greenlet::Greenlet;
+    /// use greenlet::context::{Context, Key};
+    ///
+    /// static USER: Key<&str> = Key::new();
+    /// USER.set("ada");
+    /// let heir = Greenlet::builder().context(Context::current()).build(|()| assert_eq!(USER.get(), Some("ada")));
+    /// heir.switch(());
+    /// ```
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Unless it was given a context: that of the current greenlet.
+    pub(crate) fn inherit_context(self) -> Self {
+        if self.context.is_empty() { self.context(Context::current()) } else { self }
+    }
+
     /// The same options for a greenlet that exchanges values of another type.
     pub(crate) fn for_values_of<U: 'static>(self) -> Builder<U> {
-        let Self { name, class, parent, value: _ } = self;
-        Builder { name, class, parent, value: PhantomData }
+        let Self { name, context, class, parent, value: _ } = self;
+        Builder { name, context, class, parent, value: PhantomData }
     }
 
     /// Makes the greenlet, see [`Greenlet::new`].
@@ -88,11 +110,17 @@ impl<T: 'static> Builder<T> {
         let class = self.class.unwrap_or(SizeClass::DEFAULT);
         // SAFETY: the current greenlet is alive.
         let core = unsafe { current.as_ref() }.thread().new_greenlet(Some(parent), class);
-        if self.name.is_some() {
-            // SAFETY: just made, with a count for the handle.
-            unsafe { core.as_ref() }
-                .extras
-                .set(Some(Box::new(Extras { name: self.name, ..Extras::default() })));
+        // SAFETY: just made, with a count for the handle.
+        let block = unsafe { core.as_ref() };
+        if let Some(name) = self.name {
+            block
+                .extras_or_new()
+                .name
+                .set(name)
+                .unwrap_or_else(|_| unreachable!("a new greenlet has no name"));
+        }
+        if !self.context.is_empty() {
+            block.extras_or_new().context.replace(self.context);
         }
         Greenlet { core, value: PhantomData }
     }

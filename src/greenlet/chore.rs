@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use super::core::Core;
-use super::life;
+use super::counting;
 use super::thread::{Thread, current};
 use super::trace::{self, EventKind};
 use crate::arch::{self, Message, StackPointer};
@@ -31,7 +31,7 @@ impl Chore {
         if event.is_none() && left.refs.get() > 0 {
             return None;
         }
-        life::retain(NonNull::from(left));
+        counting::retain(NonNull::from(left));
         Some(Self { left: NonNull::from(left), event, discard })
     }
 
@@ -64,7 +64,7 @@ impl Chore {
             unsafe { (self.discard)(message) };
             message = super::parcel::raised(raised);
         }
-        life::release(self.left);
+        counting::release(self.left);
         message
     }
 }

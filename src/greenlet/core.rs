@@ -5,8 +5,7 @@
 //! count. What *runs* needs no count, so a count of zero means "unwind it" for a suspended
 //! greenlet and "unwind it when it is left" for the current one.
 
-use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
@@ -37,11 +36,15 @@ pub(crate) struct Core {
     pub(crate) waits_for: Cell<Tag>,
     /// Counted. `None` for a thread's root only.
     pub(crate) parent: Cell<Option<NonNull<Core>>>,
+    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends.
+    pub(crate) unwinder: Cell<Option<NonNull<Core>>>,
     pub(crate) refs: Cell<u32>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) class: Cell<SizeClass>,
     /// It did not unwind when it was told to. Its stack is never freed.
     pub(crate) abandoned: Cell<bool>,
+    /// Its last handle has gone: weak handles do not find it any more.
+    pub(crate) forgotten: Cell<bool>,
     /// A word for the floor above: the hub's record of this greenlet.
     pub(crate) record: Cell<*mut ()>,
     pub(crate) id: Cell<u64>,
@@ -50,7 +53,7 @@ pub(crate) struct Core {
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
     body_storage: Cell<Inline>,
-    pub(crate) extras: Cell<Option<Box<Extras>>>,
+    extras: UnsafeCell<Option<Box<Extras>>>,
 }
 
 const _: () = assert!(size_of::<Core>() == 128);
@@ -74,17 +77,19 @@ impl Core {
             stack_pointer: Cell::new(nowhere()),
             waits_for: Cell::new(Tag::NOTHING),
             parent: Cell::new(None),
+            unwinder: Cell::new(None),
             refs: Cell::new(0),
             phase: Cell::new(Phase::Dead),
             class: Cell::new(class),
             abandoned: Cell::new(false),
+            forgotten: Cell::new(true),
             record: Cell::new(ptr::null_mut()),
             id: Cell::new(0),
             thread,
             stack: Cell::new(None),
             body: Cell::new(None),
             body_storage: Cell::new([MaybeUninit::uninit(); 3]),
-            extras: Cell::new(None),
+            extras: UnsafeCell::new(None),
         }
     }
 
@@ -93,6 +98,7 @@ impl Core {
     #[inline]
     pub(crate) fn occupy(&self, id: u64, class: SizeClass, parent: Option<NonNull<Core>>) {
         self.refs.set(1);
+        self.forgotten.set(false);
         self.phase.set(Phase::Unstarted);
         self.class.set(class);
         self.id.set(id);
@@ -100,11 +106,17 @@ impl Core {
     }
 
     /// Drops what a dead greenlet may still own besides its parent.
+    ///
+    /// # Safety
+    ///
+    /// Nobody has a reference into the block but the caller.
     #[inline]
-    pub(crate) fn clear(&self) {
-        drop(self.extras.take());
+    pub(crate) unsafe fn clear(&self) {
+        // SAFETY: the caller's word.
+        drop(unsafe { (*self.extras.get()).take() });
         self.record.set(ptr::null_mut());
         self.abandoned.set(false);
+        self.forgotten.set(true);
     }
 
     pub(crate) fn thread(&self) -> &Thread {
@@ -121,19 +133,18 @@ impl Core {
         self.phase.get() == Phase::Dead
     }
 
-    /// Looks at the extras without moving them for longer than the closure runs.
-    pub(crate) fn with_extras<R>(&self, look: impl FnOnce(Option<&Extras>) -> R) -> R {
-        let extras = self.extras.take();
-        let result = look(extras.as_deref());
-        self.extras.set(extras);
-        result
+    pub(crate) fn extras(&self) -> Option<&Extras> {
+        // SAFETY: once made they stay until `clear`, when nobody looks at the block any more.
+        unsafe { (*self.extras.get()).as_deref() }
     }
 
-    /// Keeps something as long as the block itself.
-    pub(crate) fn keep(&self, kept: Box<dyn Any>) {
-        let mut extras = self.extras.take().unwrap_or_default();
-        extras.kept = Some(kept);
-        self.extras.set(Some(extras));
+    pub(crate) fn extras_or_new(&self) -> &Extras {
+        // SAFETY: nobody has a reference to extras that are not there yet; for the rest as above.
+        unsafe { (*self.extras.get()).get_or_insert_default() }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.extras()?.name.get().map(|name| &**name)
     }
 
     pub(crate) fn body(&self) -> Option<&'static BodyType> {

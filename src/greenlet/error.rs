@@ -22,6 +22,9 @@ pub enum SwitchError {
     Unwinding,
     /// This thread is ending and has unwound its greenlets.
     ThreadEnding,
+    /// The greenlet refused to be unwound when its last handle went or its thread's hub ended; it is
+    /// leaked and never continued.
+    Abandoned,
     /// The program was built with `panic = "abort"`, so nothing can be raised in a greenlet.
     CannotUnwind,
 }
@@ -41,6 +44,7 @@ impl fmt::Display for SwitchError {
                 write!(f, "the greenlet does not take a value of type `{offered}` now")
             }
             Self::Unwinding => f.write_str("a switch was attempted while this thread unwinds"),
+            Self::Abandoned => f.write_str("the greenlet refused to be unwound and is never continued"),
             Self::ThreadEnding => f.write_str("a switch was attempted while this thread ends"),
             Self::CannotUnwind => f.write_str("built with panic = \"abort\": greenlets cannot be unwound"),
         }

@@ -1,9 +1,17 @@
 //! What few greenlets have, kept out of the control block.
 
-/// Made on first use.
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
+
+use super::context::Context;
+use super::local::Locals;
+
+/// Made on first use, and kept as long as the control block.
 #[derive(Default)]
 pub(crate) struct Extras {
-    pub(crate) name: Option<Box<str>>,
-    /// Kept for the floor above as long as the control block is.
-    pub(crate) kept: Option<Box<dyn std::any::Any>>,
+    pub(crate) name: OnceCell<Box<str>>,
+    pub(crate) locals: Locals,
+    pub(crate) context: RefCell<Context>,
+    /// What the floor above keeps here.
+    pub(crate) kept: Cell<Option<Box<dyn Any>>>,
 }

@@ -1,39 +1,49 @@
-//! Birth, death, and what leads from one to the other.
+//! Birth and death.
 //!
 //! The rules are those of Python's greenlet: a result or an error goes to the parent as it is
 //! at death; dead ancestors are skipped, unstarted ones are started with a result and ended by
-//! an error; the last handle of a suspended greenlet unwinds it where it is dropped.
+//! an error.
 
+use std::any::Any;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::chore::Chore;
 use super::core::{Core, GreenletBase, Phase, nowhere};
-use super::error::{KillError, SwitchError};
+use super::counting::{free, keep};
+use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
-use super::switching::{discard, raise_in};
-use super::tag::Tag;
+use super::tag::{Tag, Wake};
 use super::thread::current;
 use super::trace::EventKind;
 use crate::arch::{self, Message, StackPointer};
 use crate::report::{Report, ReportKind};
-use crate::stack::StackError;
+use crate::stack::{Stack, StackError};
 
 /// Whether this build can raise anything in another greenlet.
 pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
 
 /// Gives an unstarted greenlet a stack that is ready to be switched to.
 pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
-    let stack = core.thread().stacks().borrow_mut().take(core.class.get())?;
+    let stack = reserve_stack(core)?;
     // SAFETY: the stack is fresh from the pool, so nobody uses it.
     let stack_pointer =
         unsafe { arch::init_stack::<GreenletBase>(stack.top(), std::ptr::from_ref(core).cast()) };
     core.stack_pointer.set(stack_pointer);
-    core.stack.set(Some(stack));
     core.phase.set(Phase::Active);
     Ok(())
+}
+
+/// Makes sure that [`prepare`] will not fail.
+pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
+    if let Some(stack) = core.stack.get() {
+        return Ok(stack);
+    }
+    let stack = core.thread().stacks().borrow_mut().take(core.class.get())?;
+    core.stack.set(Some(stack));
+    Ok(stack)
 }
 
 /// How a body leaves: where control goes, and with what.
@@ -88,23 +98,39 @@ pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Me
     finish(core, content)
 }
 
-/// Ends the current greenlet and hands what it leaves to its parent.
+/// Ends the current greenlet and hands what it leaves to its parent: or to its successor, or to who
+/// unwinds it.
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
+    end_locals(core);
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
-    // SAFETY: a successor is suspended or about to start, so it is alive.
-    let successor = successor.map(|successor| unsafe { successor.as_ref() });
-    let mut receiver = successor.or(core.parent()).expect("only a root has no parent, and it has no body");
+    let mut next = successor.or(core.parent.get());
     loop {
+        // Destructors that run here may begin to unwind this greenlet, or change the links.
+        let receiver = core.unwinder.get().or(next).expect("a root lives as long as its thread's greenlets");
+        // SAFETY: a successor is ready, an unwinder waits, and a link is counted.
+        let receiver = unsafe { receiver.as_ref() };
         match receiver.phase.get() {
-            Phase::Active => break,
-            Phase::Unstarted if parcel.content.is_err() => end_unstarted(receiver),
+            Phase::Active if receiver.waits_for.get() == Tag::PARKED && !parcel.is_wake() => {
+                return die_into_scheduler(core, parcel);
+            }
+            Phase::Active => return die_into(core, receiver, parcel),
+            Phase::Unstarted if parcel.content.is_err() => {
+                let kept = keep(NonNull::from(receiver));
+                end_unstarted(receiver);
+                next = receiver.parent.get();
+                // The parent of what is let go here is kept by this thread's root at least: see
+                // that it is not the one that goes.
+                let _kept_too = next.map(keep);
+                drop(kept);
+                continue;
+            }
             Phase::Unstarted => match receiver.body().map(|body| parcel.suits(body.value)) {
-                Some(true) if receiver.class.get() == core.class.get() => {
+                Some(true) if receiver.class.get() == core.class.get() && receiver.stack.get().is_none() => {
                     return pass_stack_on(core, receiver, parcel);
                 }
                 Some(true) => match prepare(receiver) {
-                    Ok(()) => break,
+                    Ok(()) => return die_into(core, receiver, parcel),
                     Err(error) => parcel.refuse(SwitchError::Stack(error)),
                 },
                 Some(false) => parcel.refuse(SwitchError::wrong_type::<T>()),
@@ -112,27 +138,62 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
             },
             Phase::Dead => {}
         }
-        receiver = receiver.parent().expect("a root lives as long as its thread's greenlets");
+        next = receiver.parent.get();
     }
-    die_into(core, receiver, parcel)
+}
+
+/// The parent waits in the scheduler, for something else than what its child leaves. That is
+/// reported, and whoever is next continues.
+fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
+    match parcel.content {
+        Ok(value) => {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                report_dropped(core, payload);
+            }
+            let lost = format_args!("its result found its parent waiting for something else").to_string();
+            Report::new(ReportKind::Undelivered, &describe(core), &lost).send();
+        }
+        Err(raised) => {
+            Report::new(ReportKind::Undelivered, &describe(core), &raised).send();
+            raised.discard();
+        }
+    }
+    let thread = core.thread();
+    let pick = thread.scheduler.get().expect("who waits in a scheduler has one");
+    match pick() {
+        // SAFETY: the scheduler picks what is suspended or just prepared.
+        Ok(next) => die_into(core, unsafe { next.as_ref() }, Parcel { content: Ok(Wake) }),
+        // SAFETY: the root lives as long as its thread.
+        Err(raised) => {
+            die_into::<Wake>(core, unsafe { thread.root().as_ref() }, Parcel { content: Err(raised) })
+        }
+    }
+}
+
+/// Drops the greenlet's local data, on its own stack.
+pub(crate) fn end_locals(core: &Core) {
+    if let Some(extras) = core.extras() {
+        extras.locals.end(|payload| report_dropped(core, payload));
+    }
 }
 
 /// Ends the current greenlet by continuing `receiver`, which is suspended or just prepared.
 fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> Departure {
     let thread = core.thread();
     let waits_for = receiver.waits_for.get();
-    if waits_for == Tag::ANYTHING {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| parcel.discard_value())) {
-            parcel.content = Err(Raised::from_payload(payload));
-        }
-    } else if waits_for != Tag::NOTHING && !parcel.suits(waits_for) {
+    let unwanted = waits_for == Tag::ANYTHING;
+    if !unwanted && waits_for != Tag::NOTHING && !parcel.suits(waits_for) {
         parcel.refuse(SwitchError::wrong_type::<T>());
     }
     let chore = chore_of_death(core, receiver, &parcel);
     // A larger value stays on the stack that is given back below. The receiver reads it at once,
     // before anybody can take that stack.
     let mut slot = MaybeUninit::uninit();
-    let message = parcel.seal(chore.is_none().then_some(&mut slot));
+    let message = match parcel.content {
+        Err(raised) if unwanted && raised.is_exit() => parcel::nothing(),
+        _ if unwanted => parcel.seal_unwanted(),
+        _ => parcel.seal(chore.is_none().then_some(&mut slot)),
+    };
     mark_dead(core);
     if let Some(stack) = core.stack.take() {
         // SAFETY: from here on this stack is only left.
@@ -156,15 +217,19 @@ fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> 
     Departure { message, target }
 }
 
-/// What the receiver has to do when `core` ends: tell the trace hooks, or free the block where that
-/// lets go of a suspended parent, which then has to be unwound. This stack is being left.
+/// What the receiver has to do when `core` ends, because this stack is being left: tell the trace
+/// hooks; or free the block, where that runs destructors or lets go of a suspended parent.
 fn chore_of_death<T: 'static>(core: &Core, receiver: &Core, parcel: &Parcel<T>) -> Option<Chore> {
-    let keeps_parent =
-        || core.parent().is_some_and(|parent| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver));
-    if !core.thread().is_traced() && (core.refs.get() > 0 || !keeps_parent()) {
+    let runs_code_when_freed = || {
+        let keeps = |parent: &Core| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver);
+        core.extras().is_some() || core.parent().is_some_and(keeps)
+    };
+    if !core.thread().is_traced() && (core.refs.get() > 0 || !runs_code_when_freed()) {
         return None;
     }
-    Chore::of(core, event_of_death(parcel), discard::<T>)
+    let unwanted = receiver.waits_for.get() == Tag::ANYTHING;
+    let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
+    Chore::of(core, event_of_death(parcel), discard)
 }
 
 fn event_of_death<T>(parcel: &Parcel<T>) -> EventKind {
@@ -177,7 +242,7 @@ fn event_of_death<T>(parcel: &Parcel<T>) -> EventKind {
 /// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
 /// parents needs one stack in all.
 fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Departure {
-    let chore = Chore::of(core, event_of_death(&parcel), discard::<T>);
+    let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
     // SAFETY: this is the stack that runs now.
@@ -199,8 +264,12 @@ fn mark_dead(core: &Core) {
 /// Ends a greenlet that never ran: its body is dropped, unrun.
 pub(crate) fn end_unstarted(core: &Core) {
     mark_dead(core);
+    if let Some(stack) = core.stack.take() {
+        // SAFETY: it was reserved and never used.
+        unsafe { core.thread().stacks().borrow_mut().give_back(stack) };
+    }
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| core.drop_body())) {
-        Report::new(ReportKind::PanickedWhileDropped, &describe(core), &Raised::from_payload(payload)).send();
+        report_dropped(core, payload);
     }
 }
 
@@ -209,170 +278,24 @@ pub(crate) fn end_unstarted(core: &Core) {
 ///
 /// # Safety
 ///
-/// The successor is suspended or unstarted and stays so: nothing runs before the body returns.
-pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) -> Result<(), SwitchError> {
-    // SAFETY: the caller's word; what is current is alive.
-    let (me, to) = unsafe { (current().as_ref(), successor.as_ref()) };
-    if to.phase.get() == Phase::Unstarted && to.class.get() != me.class.get() {
-        prepare(to).map_err(SwitchError::Stack)?;
-    }
-    me.thread().successor.set(Some(successor));
-    Ok(())
+/// The successor is suspended, or unstarted with a [reserved](reserve_stack) stack or one of the
+/// same class, and stays so: nothing runs before the body returns.
+pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) {
+    // SAFETY: what is current is alive.
+    unsafe { current().as_ref() }.thread().successor.set(Some(successor));
 }
 
-/// Whether somebody waits, as its parent, for this greenlet to be unwound.
-pub(crate) fn is_being_unwound(core: NonNull<Core>) -> bool {
-    // SAFETY: the caller has a live greenlet.
-    let parent = unsafe { core.as_ref() }.parent();
-    parent.is_some_and(|parent| parent.waits_for.get() == Tag::ANYTHING)
-}
-
-/// Raises [`GreenletExit`](super::GreenletExit) in a suspended greenlet, as its parent for the
-/// time of it, and returns when control comes back.
-pub(crate) fn unwind(core: NonNull<Core>) -> Result<(), KillError> {
-    if !CAN_UNWIND {
-        return Err(KillError::CannotUnwind);
-    }
-    // SAFETY: the caller holds a count on the victim; what is current is alive.
-    let (victim, me) = unsafe { (core.as_ref(), current().as_ref()) };
-    let parent = victim.parent.replace(Some(NonNull::from(me)));
-    retain(NonNull::from(me));
-    me.waits_for.set(Tag::ANYTHING);
-    // SAFETY: the victim is suspended.
-    let landed = unsafe { raise_in(me, victim, Raised::exit()) };
-    // SAFETY: what is sent to one who waits for anything has its value discarded.
-    let raised = unsafe { parcel::open::<()>(landed) }.err().filter(|raised| !raised.is_exit());
-    let replaced = if victim.parent.get() == Some(NonNull::from(me)) {
-        victim.parent.replace(parent)
-    } else {
-        // It chose another parent on its way out.
-        parent
-    };
-    if let Some(link) = replaced {
-        release(link);
-    }
-    match raised {
-        _ if !victim.is_dead() => Err(KillError::Refused),
-        Some(raised) => Err(KillError::Panicked(raised)),
-        None => Ok(()),
-    }
-}
-
-/// Unwinds a greenlet because its thread ends.
-pub(crate) fn unwind_for_thread_end(core: NonNull<Core>) {
-    retain(core);
-    unwind_or_abandon(core);
-    release(core);
-}
-
-/// One more count.
-#[inline]
-pub(crate) fn retain(core: NonNull<Core>) {
-    // SAFETY: whoever has the pointer keeps the block alive.
-    let refs = unsafe { &core.as_ref().refs };
-    let count = refs.get().checked_add(1).expect("fewer than 2^32 handles of one greenlet");
-    refs.set(count);
-}
-
-/// One count less for the current greenlet, which is about to end.
-///
-/// # Safety
-///
-/// The caller holds the count, and its body returns at once.
-pub(crate) unsafe fn give_up_count(core: NonNull<Core>) {
-    // SAFETY: the caller's word.
-    let refs = unsafe { &core.as_ref().refs };
-    refs.set(refs.get() - 1);
-}
-
-/// One count less. At zero a suspended greenlet is unwound here and now.
-#[inline]
-pub(crate) fn release(core: NonNull<Core>) {
-    // SAFETY: the count being given up kept the block alive.
-    let refs = unsafe { &core.as_ref().refs };
-    refs.set(refs.get() - 1);
-    if refs.get() == 0 {
-        settle(core);
-    }
-}
-
-/// Does what is due for a greenlet that nothing refers to.
-#[cold]
-pub(crate) fn settle(core: NonNull<Core>) {
-    // SAFETY: a block stays until it is freed, which is this function's to decide.
-    let this = unsafe { core.as_ref() };
-    match this.phase.get() {
-        Phase::Dead => free(core),
-        Phase::Unstarted => {
-            end_unstarted(this);
-            free(core);
-        }
-        Phase::Active if current() == core => this.thread().look_again(),
-        Phase::Active if this.abandoned.get() => {}
-        Phase::Active => {
-            this.refs.set(1);
-            unwind_or_abandon(core);
-            this.refs.set(this.refs.get() - 1);
-            if this.refs.get() == 0 && this.is_dead() {
-                free(core);
-            }
-        }
-    }
-}
-
-/// Unwinds a suspended greenlet. If it refuses, it stays as it is for good; what went wrong is
-/// reported, because there is nobody to return it to.
-fn unwind_or_abandon(core: NonNull<Core>) {
-    let outcome = unwind(core);
-    // SAFETY: the caller holds a count.
-    let this = unsafe { core.as_ref() };
-    match outcome {
-        Ok(()) => {}
-        Err(KillError::Panicked(raised)) => {
-            Report::new(ReportKind::PanickedWhileDropped, &describe(this), &raised).send();
-        }
-        Err(_) if this.refs.get() > 1 && !this.thread().is_ending() => {
-            // Somebody took a handle in the meantime: it lives on.
-        }
-        Err(error) => {
-            this.abandoned.set(true);
-            Report::new(ReportKind::Abandoned, &describe(this), &error).send();
-        }
-    }
-}
-
-/// Frees a dead greenlet's block, and those of dead ancestors that only it kept.
-fn free(core: NonNull<Core>) {
-    let mut next = Some(core);
-    while let Some(core) = next {
-        // SAFETY: dead and without a count, so nobody else looks at the block.
-        let parent = unsafe {
-            let block = core.as_ref();
-            let parent = block.parent.take();
-            block.clear();
-            block.thread().free_core(core);
-            parent
-        };
-        next = parent.filter(|parent| {
-            // SAFETY: the link that was just given up kept the parent.
-            let parent = unsafe { parent.as_ref() };
-            parent.refs.set(parent.refs.get() - 1);
-            parent.refs.get() == 0 && parent.is_dead()
-        });
-        if next.is_none()
-            && let Some(parent) = parent
-            // SAFETY: not freed: it is not dead, or its count is above zero.
-            && unsafe { parent.as_ref() }.refs.get() == 0
-        {
-            settle(parent);
-        }
-    }
+/// Reports a panic of a destructor that has no caller to tell.
+pub(crate) fn report_dropped(core: &Core, payload: Box<dyn Any + Send>) {
+    let raised = Raised::from_payload(payload);
+    Report::new(ReportKind::PanickedWhileDropped, &describe(core), &raised).send();
+    raised.discard();
 }
 
 /// How a report names a greenlet.
 pub(crate) fn describe(core: &Core) -> String {
-    core.with_extras(|extras| match extras.and_then(|extras| extras.name.as_deref()) {
+    match core.name() {
         Some(name) => format!("greenlet {} \"{name}\"", core.id.get()),
         None => format!("greenlet {}", core.id.get()),
-    })
+    }
 }

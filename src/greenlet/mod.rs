@@ -10,16 +10,21 @@
 mod arena;
 mod builder;
 mod chore;
+pub mod context;
 pub(crate) mod core;
+pub(crate) mod counting;
 mod error;
 mod extras;
 pub(crate) mod life;
+mod local;
 mod parcel;
 mod raised;
 pub(crate) mod switching;
-mod tag;
+pub(crate) mod tag;
 pub(crate) mod thread;
 pub mod trace;
+mod unwind;
+mod weak;
 
 use std::any::Any;
 use std::fmt;
@@ -28,8 +33,10 @@ use std::ptr::NonNull;
 
 pub use builder::Builder;
 pub use error::{KillError, ParentError, SwitchError};
+pub use local::LocalKey;
 pub use raised::{GreenletExit, Raised};
-pub use thread::trim_stacks;
+pub use thread::{trim_stacks, unwind_all};
+pub use weak::WeakGreenlet;
 
 use self::core::{BodyType, Core, Phase};
 use self::switching::Landing;
@@ -131,13 +138,18 @@ impl<T: 'static> Greenlet<T> {
     /// Any type may be chosen: each switch checks that the two sides agree at that moment.
     pub fn current() -> Self {
         let core = thread::current();
-        life::retain(core);
+        counting::retain(core);
         let greenlet = Self { core, value: PhantomData };
-        if greenlet.core().refs.get() == 1 {
-            // It had no handle, so that leaving it would have unwound it. Now it has one.
-            greenlet.core().thread().look_again();
-        }
+        greenlet.is_wanted_again();
         greenlet
+    }
+
+    /// Called after a count was added that may be the first: leaving a greenlet without one unwinds
+    /// it, so switches were slow until now.
+    fn is_wanted_again(&self) {
+        if self.core().refs.get() == 1 && self.state() == State::Running {
+            self.core().thread().look_again();
+        }
     }
 
     /// This thread's root greenlet: the one that runs on the thread's own stack. It has no parent,
@@ -145,7 +157,7 @@ impl<T: 'static> Greenlet<T> {
     pub fn root() -> Self {
         // SAFETY: the current greenlet is alive.
         let root = unsafe { thread::current().as_ref() }.thread().root();
-        life::retain(root);
+        counting::retain(root);
         Self { core: root, value: PhantomData }
     }
 
@@ -239,14 +251,20 @@ impl<T: 'static> Greenlet<T> {
                 life::end_unstarted(core);
                 Ok(())
             }
-            State::Suspended => life::unwind(self.core),
+            // It has no end before its thread's: this is a throw.
+            State::Suspended if self.is_root() => {
+                switching::deliver::<T>(self.core, Err(Raised::exit())).map_err(Raised::resume).ok();
+                Err(KillError::Refused)
+            }
+            State::Suspended => unwind::unwind(self.core).unwrap_or_else(|raised| raised.resume()),
         }
     }
 
     /// The greenlet that receives what this one leaves; `None` for a thread's root.
     pub fn parent<U: 'static>(&self) -> Option<Greenlet<U>> {
-        let core = self.core().parent.get()?;
-        life::retain(core);
+        // While it is being unwound, who does that stands in for the parent.
+        let core = self.core().unwinder.get().or(self.core().parent.get())?;
+        counting::retain(core);
         Some(Greenlet { core, value: PhantomData })
     }
 
@@ -269,9 +287,9 @@ impl<T: 'static> Greenlet<T> {
             }
             ancestor = this.parent();
         }
-        life::retain(parent.core);
+        counting::retain(parent.core);
         if let Some(old) = core.parent.replace(Some(parent.core)) {
-            life::release(old);
+            counting::release(old);
         }
         Ok(())
     }
@@ -303,7 +321,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// The name it was given.
     pub fn name(&self) -> Option<String> {
-        self.core().with_extras(|extras| extras.and_then(|extras| extras.name.as_deref().map(String::from)))
+        self.core().name().map(String::from)
     }
 
     /// A number that no other greenlet of this thread has, counted from 0, the root's.
@@ -315,7 +333,7 @@ impl<T: 'static> Greenlet<T> {
     ///
     /// Each switch checks that the two sides agree at that moment.
     pub fn cast<U: 'static>(&self) -> Greenlet<U> {
-        life::retain(self.core);
+        counting::retain(self.core);
         Greenlet { core: self.core, value: PhantomData }
     }
 
@@ -353,7 +371,7 @@ impl<T: 'static> Clone for Greenlet<T> {
 impl<T: 'static> Drop for Greenlet<T> {
     #[inline]
     fn drop(&mut self) {
-        life::release(self.core);
+        counting::release(self.core);
     }
 }
 

@@ -4,6 +4,7 @@
 //! sender has it, and its address travels: the receiver reads it before anything else runs.
 //! Where something else may run first (a hook, a destructor), it travels in a box.
 
+use std::any::Any;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
 
@@ -18,6 +19,8 @@ pub(crate) const VALUE: usize = 0;
 const BOXED: usize = 1;
 /// A [`Raised`].
 const RAISED: usize = 2;
+/// A value of any type, in a box of a box, for one who waits for none.
+const UNWANTED: usize = 3;
 
 pub(crate) const fn fits_in_word<T>() -> bool {
     size_of::<T>() <= size_of::<usize>()
@@ -79,6 +82,51 @@ pub(crate) unsafe fn open<T>(message: Message) -> Result<T, Raised> {
     }
 }
 
+/// What a message for one who waits for anything holds: nothing, or a value to be dropped.
+///
+/// # Safety
+///
+/// The message was made by [`nothing`], [`raised`] or [`Parcel::seal_unwanted`], and is used once.
+pub(crate) unsafe fn open_unwanted(message: Message) -> Result<Option<Box<dyn Any>>, Raised> {
+    match message.kind {
+        VALUE => Ok(None),
+        UNWANTED => {
+            // SAFETY: the caller's word; `seal_unwanted` made the box.
+            let value = unsafe {
+                Box::from_raw(ptr::with_exposed_provenance_mut::<Box<dyn Any>>(message.word.assume_init()))
+            };
+            Ok(Some(*value))
+        }
+        // SAFETY: the caller's word; `raised` made it.
+        _ => Err(unsafe { Raised::from_word(message.word) }),
+    }
+}
+
+/// Drops what a message holds.
+///
+/// # Safety
+///
+/// As for [`open`].
+pub(crate) unsafe fn discard<T>(message: Message) {
+    // SAFETY: the caller's word.
+    drop(unsafe { open::<T>(message) });
+}
+
+/// Drops what a message for one who waits for anything holds.
+///
+/// # Safety
+///
+/// As for [`open_unwanted`].
+pub(crate) unsafe fn discard_unwanted(message: Message) {
+    // SAFETY: the caller's word.
+    drop(unsafe { open_unwanted(message) });
+}
+
+/// A message that only brings control.
+pub(crate) fn nothing() -> Message {
+    Message { word: MaybeUninit::uninit(), kind: VALUE }
+}
+
 /// A message that is raised where it lands.
 pub(crate) fn raised(raised: Raised) -> Message {
     Message { word: raised.into_word(), kind: RAISED }
@@ -95,12 +143,9 @@ impl<T: 'static> Parcel<T> {
         self.content.is_err() || waits_for == Tag::of::<T>()
     }
 
-    /// Drops a value here, for a receiver that only wants control back: what remains is an exit,
-    /// which that receiver ignores.
-    pub(crate) fn discard_value(&mut self) {
-        if self.content.is_ok() {
-            drop(mem::replace(&mut self.content, Err(Raised::exit())));
-        }
+    /// Whether it is what a scheduler sends.
+    pub(crate) fn is_wake(&self) -> bool {
+        self.content.is_ok() && Tag::of::<T>() == Tag::PARKED
     }
 
     /// The message. `slot` is where a larger value waits for the receiver; with `None` it
@@ -119,6 +164,18 @@ impl<T: 'static> Parcel<T> {
                 word: MaybeUninit::new(Box::into_raw(Box::new(value)).expose_provenance()),
                 kind: BOXED,
             },
+        }
+    }
+
+    /// The message for one who waits for anything. It is that side's to drop the value: whatever its
+    /// destructor does, control has moved by then.
+    pub(crate) fn seal_unwanted(self) -> Message {
+        match self.content {
+            Ok(value) => {
+                let value: Box<Box<dyn Any>> = Box::new(Box::new(value));
+                Message { word: MaybeUninit::new(Box::into_raw(value).expose_provenance()), kind: UNWANTED }
+            }
+            Err(raised) => self::raised(raised),
         }
     }
 

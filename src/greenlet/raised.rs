@@ -65,17 +65,6 @@ impl Raised {
         }
     }
 
-    /// Takes the reason of a refusal out; what remains is an exit.
-    pub(crate) fn take_refusal(&mut self) -> Option<SwitchError> {
-        match std::mem::replace(&mut *self.0, Kind::Exit) {
-            Kind::Refused { error, .. } => Some(error),
-            other => {
-                *self.0 = other;
-                None
-            }
-        }
-    }
-
     /// The message of a panic, if it has one.
     pub fn message(&self) -> Option<&str> {
         match &*self.0 {
@@ -102,6 +91,14 @@ impl Raised {
             Kind::Exit => panic::resume_unwind(Box::new(GreenletExit)),
             Kind::Panic(payload) => panic::resume_unwind(payload),
             Kind::Refused { error, .. } => panic!("{error}"),
+        }
+    }
+
+    /// Drops it, whatever its payload's destructor does.
+    pub(crate) fn discard(self) {
+        if let Err(second) = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(self))) {
+            // A payload that panics when dropped may have made another one: enough.
+            std::mem::forget(second);
         }
     }
 

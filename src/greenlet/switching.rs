@@ -11,6 +11,7 @@ use std::thread::panicking;
 
 use super::chore::Chore;
 use super::core::{Core, Phase};
+use super::counting::{Kept, keep};
 use super::error::SwitchError;
 use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
@@ -100,7 +101,7 @@ pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
 pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Raised>) -> Result<T, Raised> {
     // SAFETY: what is current is alive, and the caller holds a count on the target.
     let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
-    let mut parcel = Parcel { content };
+    let parcel = Parcel { content };
     if panicking() {
         return parcel.refused(SwitchError::Unwinding);
     }
@@ -111,6 +112,8 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
         return parcel.refused(SwitchError::CannotUnwind);
     }
     let event = if parcel.content.is_err() { EventKind::Throw } else { EventKind::Switch };
+    // The caller keeps the target, and that keeps its ancestors while nobody changes the links.
+    let mut _ancestor: Option<Kept> = None;
     loop {
         match receiver.phase.get() {
             Phase::Active if ptr::eq(receiver, me) => {
@@ -119,13 +122,24 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
                 }
                 return parcel.content;
             }
-            Phase::Active if receiver.waits_for.get() == Tag::ANYTHING => {
-                parcel.discard_value();
-                break;
-            }
+            Phase::Active if receiver.abandoned.get() => return parcel.refused(SwitchError::Abandoned),
+            Phase::Active if receiver.waits_for.get() == Tag::ANYTHING => break,
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
             Phase::Active => return parcel.refused(SwitchError::wrong_type::<T>()),
-            Phase::Unstarted if parcel.content.is_err() => end_unstarted(receiver),
+            Phase::Unstarted if parcel.content.is_err() => {
+                // Destructors run here, which may let go of the receiver.
+                let kept = keep(NonNull::from(receiver));
+                end_unstarted(receiver);
+                let Some(parent) = receiver.parent.get() else {
+                    return parcel.refused(SwitchError::ThreadEnding);
+                };
+                let ancestor = keep(parent);
+                drop(kept);
+                _ancestor = Some(ancestor);
+                // SAFETY: kept by what was just stored.
+                receiver = unsafe { parent.as_ref() };
+                continue;
+            }
             Phase::Unstarted => match receiver.body() {
                 None => return parcel.refused(SwitchError::NoBody),
                 Some(body) if !parcel.suits(body.value) => {
@@ -145,26 +159,24 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
     }
     me.waits_for.set(Tag::of::<T>());
     let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
-    let chore = Chore::of(me, event, discard::<T>);
+    let unwanted = receiver.waits_for.get() == Tag::ANYTHING;
+    let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
+    let chore = Chore::of(me, event, discard);
     thread.make_current(NonNull::from(receiver));
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
     // next one to `me` is for a T.
     unsafe {
-        if let Some(chore) = chore {
-            return parcel::open(chore.switch(thread, save, receiver, parcel.seal(None)));
-        }
         let mut slot = MaybeUninit::uninit();
-        let message = parcel.seal(Some(&mut slot));
-        parcel::open(arch::switch(save, receiver.stack_pointer.get(), message))
+        let message = match &chore {
+            _ if unwanted => parcel.seal_unwanted(),
+            Some(_) => parcel.seal(None),
+            None => parcel.seal(Some(&mut slot)),
+        };
+        parcel::open(match chore {
+            Some(chore) => chore.switch(thread, save, receiver, message),
+            None => arch::switch(save, receiver.stack_pointer.get(), message),
+        })
     }
-}
-
-/// # Safety
-///
-/// As for [`parcel::open`].
-pub(crate) unsafe fn discard<T>(message: Message) {
-    // SAFETY: the caller's word.
-    drop(unsafe { parcel::open::<T>(message) });
 }
 
 /// Raises something in a suspended greenlet, from one that takes whatever brings control back.
@@ -175,7 +187,7 @@ pub(crate) unsafe fn discard<T>(message: Message) {
 #[cold]
 pub(crate) unsafe fn raise_in(me: &Core, to: &Core, raised: Raised) -> Message {
     let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
-    let chore = Chore::of(me, EventKind::Throw, discard::<()>);
+    let chore = Chore::of(me, EventKind::Throw, parcel::discard::<()>);
     thread.make_current(NonNull::from(to));
     let message = parcel::raised(raised);
     // SAFETY: the caller's word; anybody can take what is raised.

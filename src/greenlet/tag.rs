@@ -11,6 +11,9 @@ use std::ptr;
 #[derive(Clone, Copy)]
 pub(crate) struct Tag(&'static TypeId);
 
+/// What a greenlet that waits in a scheduler is switched to with. Only the scheduler can send one.
+pub(crate) struct Wake;
+
 struct Nothing;
 struct Anything;
 
@@ -19,6 +22,9 @@ impl Tag {
     pub(crate) const NOTHING: Self = Self::of::<Nothing>();
     /// It waits for a greenlet to unwind, and takes whatever brings control back.
     pub(crate) const ANYTHING: Self = Self::of::<Anything>();
+
+    /// It waits in a scheduler, and a result that a child leaves is not what it waits for.
+    pub(crate) const PARKED: Self = Self::of::<Wake>();
 
     #[inline(always)]
     pub(crate) const fn of<T: 'static>() -> Self {

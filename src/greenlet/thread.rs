@@ -11,7 +11,8 @@ use std::ptr::{self, NonNull};
 use super::arena::Arena;
 use super::chore::Chore;
 use super::core::{Core, Phase};
-use super::{life, trace};
+use super::raised::Raised;
+use super::{counting, life, trace, unwind};
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, SizeClass};
 
@@ -49,6 +50,11 @@ pub(crate) struct Thread {
     pub(crate) hook: RefCell<Option<trace::Hook>>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
+    /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
+    /// ready to be switched to with [`Wake`]; or what to raise in the root.
+    pub(crate) scheduler: Cell<Option<fn() -> Result<NonNull<Core>, Raised>>>,
+    /// How many weak handles refer to blocks of this thread.
+    weak_handles: Cell<usize>,
     ending: Cell<bool>,
     ended: Cell<bool>,
 }
@@ -82,6 +88,8 @@ impl Thread {
             chore: Cell::new(None),
             hook: RefCell::new(None),
             successor: Cell::new(None),
+            scheduler: Cell::new(None),
+            weak_handles: Cell::new(0),
             ending: Cell::new(false),
             ended: Cell::new(false),
         });
@@ -105,7 +113,7 @@ impl Thread {
     #[inline]
     pub(crate) fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
         if let Some(parent) = parent {
-            life::retain(parent);
+            counting::retain(parent);
         }
         let core = self.arena.take(NonNull::from(self));
         let id = self.next_id.get();
@@ -160,15 +168,24 @@ impl Thread {
     pub(crate) unsafe fn free_core(&self, core: NonNull<Core>) {
         // SAFETY: the caller's word.
         unsafe { self.arena.give_back(core) };
-        if self.ended.get() {
-            self.free_if_unused();
-        }
+        self.free_if_unused();
+    }
+
+    pub(crate) fn retain_weakly(&self) {
+        self.weak_handles.set(self.weak_handles.get() + 1);
+    }
+
+    /// Nobody may use `self` afterwards, unless something else keeps it.
+    pub(crate) fn release_weakly(&self) {
+        self.weak_handles.set(self.weak_handles.get() - 1);
+        self.free_if_unused();
     }
 
     /// Frees the state of an ended thread once no handle refers to it. Nobody may use `self`
     /// afterwards.
+    #[inline]
     fn free_if_unused(&self) {
-        if self.arena.live() == 0 {
+        if self.ended.get() && self.arena.live() == 0 && self.weak_handles.get() == 0 {
             // SAFETY: the state was leaked by `create`, no control block refers to it, and the
             // thread-locals that did are null.
             drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
@@ -177,14 +194,25 @@ impl Thread {
 
     /// Unwinds the suspended greenlets that the predicate picks. The root is the caller.
     fn unwind_suspended(&self, pick: impl Fn(&Core) -> bool) {
+        let root = self.root();
         let suspended = |core: &Core| {
             core.phase.get() == Phase::Active
                 && !core.abandoned.get()
-                && core.parent().is_some()
+                && core.unwinder.get().is_none()
+                && NonNull::from(core) != root
                 && pick(core)
         };
-        while let Some(core) = self.arena.find(suspended) {
-            life::unwind_for_thread_end(core);
+        // Each round ends what there is; destructors may have made more.
+        loop {
+            let mut place = 0;
+            let mut found = false;
+            while let Some(core) = self.arena.find(&mut place, suspended) {
+                found = true;
+                unwind::unwind_for_end(core);
+            }
+            if !found {
+                return;
+            }
         }
     }
 
@@ -199,27 +227,29 @@ impl Thread {
         }
         self.make_current(root);
         self.unwind_suspended(|_| true);
+        // SAFETY: the root lives until it is released below.
+        life::end_locals(unsafe { root.as_ref() });
         self.root.set(None);
         FAST.set(ptr::null());
         SLOW.set(ptr::null());
         self.ended.set(true);
         // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
         unsafe { root.as_ref() }.phase.set(Phase::Dead);
-        life::release(root);
+        counting::release(root);
     }
 }
 
 /// Whether the thread runs on its own stack.
 pub(crate) fn current_is_root() -> bool {
     // SAFETY: the current greenlet is alive.
-    existing_current().is_none_or(|core| unsafe { core.as_ref() }.parent().is_none())
+    existing_current().is_none_or(|core| unsafe { core.as_ref() }.thread().root() == core)
 }
 
 /// Looks at every greenlet of this thread that is not dead.
 pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
-    thread.arena.find(|core| {
+    thread.arena.find(&mut 0, |core| {
         look(core);
         false
     });
@@ -230,12 +260,31 @@ pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
 pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
-    while let Some(core) = thread.arena.find(|core| core.phase.get() == Phase::Unstarted && pick(core)) {
+    let unstarted = |core: &Core| core.phase.get() == Phase::Unstarted && pick(core);
+    let mut place = 0;
+    while let Some(core) = thread.arena.find(&mut place, unstarted) {
         // SAFETY: found in use.
         life::end_unstarted(unsafe { core.as_ref() });
-        life::release(core);
+        counting::release(core);
     }
     thread.unwind_suspended(pick);
+}
+
+/// Unwinds every suspended greenlet of this thread, tasks included: what the end of the thread does,
+/// at a moment of the caller's choice. One that refuses is leaked.
+///
+/// That moment matters where greenlets hold references into thread-locals: at the end of a thread,
+/// thread-locals that were first used after its first greenlet are gone already.
+///
+/// # Panics
+///
+/// If it is not the root greenlet that calls.
+pub fn unwind_all() {
+    assert!(current_is_root(), "only the root greenlet can unwind all others");
+    if let Some(root) = existing_current() {
+        // SAFETY: the current greenlet is alive.
+        unsafe { root.as_ref() }.thread().unwind_suspended(|_| true);
+    }
 }
 
 /// Gives the memory of this thread's unused stacks back to the system.
@@ -264,6 +313,6 @@ fn describe_current() -> Option<overflow::Running> {
     // SAFETY: the current greenlet is alive.
     let core = unsafe { existing_current()?.as_ref() };
     let stack = core.stack.get()?;
-    let name = core.with_extras(|extras| extras.and_then(|extras| extras.name.as_deref().map(NonNull::from)));
+    let name = core.name().map(NonNull::from);
     Some(overflow::Running { stack, id: core.id.get(), name })
 }

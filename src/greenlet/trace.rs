@@ -28,7 +28,7 @@ use std::sync::{Arc, RwLock};
 
 use super::core::Core;
 use super::raised::Raised;
-use super::{Greenlet, life, thread};
+use super::{Greenlet, counting, thread};
 
 /// How control went over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +151,6 @@ pub(crate) fn tell(kind: EventKind, origin: NonNull<Core>, target: NonNull<Core>
 }
 
 fn handle(core: NonNull<Core>) -> Greenlet {
-    life::retain(core);
+    counting::retain(core);
     Greenlet::from_counted(core)
 }

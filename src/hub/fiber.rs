@@ -4,8 +4,10 @@ use std::any::Any;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use crate::greenlet::core::Core;
+use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::counting::{Kept, keep};
 use crate::greenlet::{SwitchError, life};
+use crate::stack::StackError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FiberState {
@@ -15,6 +17,8 @@ pub(crate) enum FiberState {
     Ready,
     /// It waits to be made ready.
     Parked,
+    /// It has ended without having run.
+    Ended,
 }
 
 /// The hub's record of a greenlet: a link in the run queue, and what it waits for.
@@ -93,10 +97,7 @@ impl Fiber {
     /// Keeps a guest's greenlet alive until the guard is dropped.
     #[inline]
     pub(crate) fn keep_guest(&self) -> Option<Kept> {
-        (!self.owned).then(|| {
-            life::retain(self.core);
-            Kept(self.core)
-        })
+        (!self.owned).then(|| keep(self.core))
     }
 
     pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
@@ -131,6 +132,14 @@ impl Fiber {
         first.raise();
     }
 
+    /// Makes sure that it has a stack when it is switched to for the first time.
+    #[inline]
+    pub(crate) fn reserve_stack(&self) -> Result<(), StackError> {
+        // SAFETY: a record's greenlet is alive while it can be run.
+        let block = unsafe { self.core.as_ref() };
+        if block.phase.get() == Phase::Unstarted { life::reserve_stack(block).map(drop) } else { Ok(()) }
+    }
+
     /// It was to run, and there is no stack for it.
     #[cold]
     pub(crate) fn cannot_start(&self, error: SwitchError) {
@@ -139,14 +148,5 @@ impl Fiber {
             Some((owner, call)) => unsafe { call(self, owner, error) },
             None => unreachable!("a guest has a stack: {error}"),
         }
-    }
-}
-
-pub(crate) struct Kept(NonNull<Core>);
-
-impl Drop for Kept {
-    #[inline]
-    fn drop(&mut self) {
-        life::release(self.0);
     }
 }

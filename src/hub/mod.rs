@@ -21,6 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::panic;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
@@ -35,12 +36,11 @@ pub(crate) use self::wait_queue::WaitQueue;
 use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
-use crate::greenlet::core::Core;
+use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::tag::Tag;
+pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
-use crate::greenlet::{Greenlet, Raised, SwitchError, life, switching};
-
-/// What a parked greenlet is switched to with.
-pub(crate) struct Wake;
+use crate::greenlet::{Greenlet, GreenletExit, Raised, SwitchError, counting, life, switching};
 
 /// With others ready, I/O is polled after this many switches...
 const SWITCHES_PER_POLL: usize = 64;
@@ -64,10 +64,13 @@ pub(crate) struct Hub {
     remote_waiters: remote::Waiters,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
+    /// A function that must not wait is running.
+    in_callback: Cell<bool>,
 }
 
 thread_local! {
     static HUB: Cell<*const Hub> = const { Cell::new(ptr::null()) };
+    static ENDED: Cell<bool> = const { Cell::new(false) };
     static AT_EXIT: AtExit = const { AtExit };
 }
 
@@ -89,8 +92,9 @@ pub(crate) fn with_existing<R>(f: impl FnOnce(&Hub) -> R) -> Option<R> {
 impl Hub {
     #[cold]
     fn create() -> NonNull<Hub> {
+        assert!(!ENDED.get(), "this thread's hub has ended");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
-        greenlet_thread::current();
+        let current = greenlet_thread::current();
         let poller = Poller::new().unwrap_or_else(|error| panic!("this thread's hub cannot poll: {error}"));
         let hub = Box::new(Hub {
             ready: RunQueue::default(),
@@ -103,9 +107,12 @@ impl Hub {
             remote_waiters: remote::Waiters::default(),
             poller,
             shutting_down: Cell::new(false),
+            in_callback: Cell::new(false),
         });
         let hub = NonNull::from(Box::leak(hub));
         HUB.set(hub.as_ptr());
+        // SAFETY: the current greenlet is alive.
+        unsafe { current.as_ref() }.thread().scheduler.set(Some(|| with(|hub| hub.pick())));
         // Where the thread's locals are being destroyed already, the hub is leaked.
         let _ = AT_EXIT.try_with(|_| ());
         hub
@@ -132,7 +139,7 @@ impl Hub {
         // SAFETY: what is current is alive, and keeps the record until it is freed.
         unsafe {
             core.as_ref().record.set(record.cast_mut().cast());
-            core.as_ref().keep(fiber);
+            core.as_ref().extras_or_new().kept.set(Some(fiber));
             &*record
         }
     }
@@ -140,11 +147,15 @@ impl Hub {
     /// Suspends the current greenlet until somebody makes it ready, and lets others run.
     ///
     /// Returns early, by unwinding, if the greenlet is interrupted.
+    ///
+    /// # Panics
+    ///
+    /// While the thread unwinds, and in a callback of the hub.
     #[track_caller]
     #[inline]
     pub(crate) fn park(&self, why: &'static str) {
         let me = self.current();
-        me.raise_interrupt();
+        self.may_wait(me);
         me.waits_on.set(why);
         me.state.set(FiberState::Parked);
         self.run_others(me);
@@ -152,16 +163,44 @@ impl Hub {
     }
 
     /// Lets everybody who is ready run before going on.
+    ///
+    /// # Panics
+    ///
+    /// As [`park`](Self::park).
     #[track_caller]
     #[inline]
     pub(crate) fn yield_now(&self) {
         let me = self.current();
-        me.raise_interrupt();
+        self.may_wait(me);
         me.waits_on.set("yield");
         me.state.set(FiberState::Ready);
         self.ready.push(me);
         self.run_others(me);
         me.raise_interrupt();
+    }
+
+    #[track_caller]
+    #[inline]
+    fn may_wait(&self, me: &Fiber) {
+        if panicking() || self.in_callback.get() || self.shutting_down.get() {
+            self.must_not_wait(me);
+        }
+        me.raise_interrupt();
+    }
+
+    #[track_caller]
+    #[cold]
+    fn must_not_wait(&self, me: &Fiber) {
+        assert!(!panicking(), "a greenlet cannot wait while it unwinds");
+        assert!(!self.in_callback.get(), "a callback of the hub cannot wait");
+        // SAFETY: what is current is alive.
+        let unwinder = unsafe { me.core().as_ref() }.unwinder.get();
+        let Some(unwinder) = unwinder else { panic!("this thread's hub is ending") };
+        // It caught its exit and waits again: that is for its unwinder to judge.
+        match switching::deliver(unwinder, Ok(Wake)) {
+            Ok(Wake) => panic::resume_unwind(Box::new(GreenletExit)),
+            Err(raised) => raised.resume(),
+        }
     }
 
     /// Counts an operation that succeeded without waiting; now and then it yields, so that one
@@ -170,10 +209,9 @@ impl Hub {
     #[inline]
     pub(crate) fn spend_budget(&self) {
         match self.budget.get() {
-            0 => {
-                self.budget.set(BUDGET);
-                self.yield_now();
-            }
+            // A destructor may go on with what does not wait.
+            0 if panicking() => {}
+            0 => self.yield_now(),
             budget => self.budget.set(budget - 1),
         }
     }
@@ -198,85 +236,125 @@ impl Hub {
     #[inline]
     fn run_others(&self, me: &Fiber) {
         let _waiting = Waiting { hub: self, me };
-        assert!(!panicking(), "a greenlet cannot wait while it unwinds");
         self.budget.set(BUDGET);
+        // A suspended greenlet without a count is unwound, and a guest may have lost its last handle:
+        // while it waits here, the hub wants it.
+        let _kept = me.keep_guest();
+        let brought = match self.next_to_run() {
+            Some(next) if ptr::eq(next.as_ptr(), me) => return,
+            // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
+            // switched to: it is suspended in this function, or unstarted with a stack reserved.
+            Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
+            None => switching::deliver(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit())),
+        };
+        match brought {
+            Ok(Wake) => {}
+            Err(raised) => raised.resume(),
+        }
+    }
+
+    /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one
+    /// and the root waits for something else than the hub.
+    #[inline]
+    fn next_to_run(&self) -> Option<NonNull<Fiber>> {
         loop {
-            let next = self.next();
+            let next = self.next()?;
             // SAFETY: what is in the queue is alive.
-            let next = unsafe { next.as_ref() };
-            next.state.set(FiberState::Running);
-            if ptr::eq(next, me) {
-                return;
-            }
-            // A suspended greenlet without a count is unwound, and a guest may have lost its last
-            // handle: while it waits here, the hub wants it.
-            let _kept = me.keep_guest();
-            // SAFETY: a record's greenlet belongs to this thread, and a ready one is kept.
-            match unsafe { switching::transfer_or_deliver(next.core(), Wake) } {
-                Ok(Wake) => return,
-                Err(mut raised) => match raised.take_refusal() {
-                    None => raised.resume(),
-                    Some(error @ SwitchError::Stack(_)) => next.cannot_start(error),
-                    Some(error) => panic!("a greenlet cannot wait here: {error}"),
-                },
+            let fiber = unsafe { next.as_ref() };
+            fiber.state.set(FiberState::Running);
+            match fiber.reserve_stack() {
+                Ok(()) => return Some(next),
+                Err(error) => self.in_callback(|| fiber.cannot_start(SwitchError::Stack(error))),
             }
         }
+    }
+
+    /// Runs what must not wait.
+    fn in_callback<R>(&self, call: impl FnOnce() -> R) -> R {
+        struct Reset<'a>(&'a Cell<bool>, bool);
+        impl Drop for Reset<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _reset = Reset(&self.in_callback, self.in_callback.replace(true));
+        call()
     }
 
     /// Called by the body of a spawned greenlet when it is about to return: whoever is next in the
     /// queue continues, in place of the parent. Who unwinds the greenlet by hand, however, waits
-    /// for it as its parent.
+    /// for it.
+    ///
+    /// # Panics
+    ///
+    /// With the text of a LoopExit, if nobody is next and the root waits for something else: the
+    /// body is to pass that on to its parent, which is the root.
     pub(crate) fn exit(&self) {
         let me = greenlet_thread::current();
-        if !self.shutting_down.get() && !life::is_being_unwound(me) {
-            self.name_successor();
+        // SAFETY: what is current is alive. This is the hub's count, and the greenlet ends at once.
+        let unwound = unsafe {
+            counting::give_up(me);
+            me.as_ref().unwinder.get().is_some()
+        };
+        if self.shutting_down.get() || unwound {
+            return;
         }
-        // SAFETY: this is the hub's count, and the greenlet ends at once.
-        unsafe { life::give_up_count(me) };
-    }
-
-    fn name_successor(&self) {
-        loop {
-            let next = self.next();
-            // SAFETY: what is in the queue is alive.
-            let next = unsafe { next.as_ref() };
-            next.state.set(FiberState::Running);
-            // SAFETY: ready greenlets are suspended or unstarted, and nothing runs between here and
-            // the end of this body.
-            match unsafe { life::succeed_current(next.core()) } {
-                Ok(()) => return,
-                Err(error) => next.cannot_start(error),
-            }
+        match self.next_to_run() {
+            // SAFETY: it is ready, has a stack if it needs one, and nothing runs between here and the
+            // end of this body.
+            Some(next) => unsafe { life::succeed_current(next.as_ref().core()) },
+            None => self.loop_exit().resume(),
         }
     }
 
-    /// The greenlet that runs next. Waits for one where there is none.
+    /// Who continues when a greenlet ends and its parent, parked, cannot take what it leaves.
+    fn pick(&self) -> Result<NonNull<Core>, Raised> {
+        let next = self.next_to_run().ok_or_else(|| self.loop_exit())?;
+        // SAFETY: what is in the queue is alive.
+        let core = unsafe { next.as_ref() }.core();
+        // SAFETY: as above.
+        let block = unsafe { core.as_ref() };
+        if block.phase.get() == Phase::Unstarted {
+            life::prepare(block).unwrap_or_else(|error| unreachable!("its stack was reserved: {error}"));
+        }
+        Ok(core)
+    }
+
+    /// The next in the queue. Waits where there is none; `None` if there will never be one and the
+    /// root, which waits for something else, has to be told.
     #[inline]
-    fn next(&self) -> NonNull<Fiber> {
+    fn next(&self) -> Option<NonNull<Fiber>> {
         loop {
             match self.round.get() {
-                0 => self.turn(),
+                0 => {
+                    if !self.turn() && !self.interrupt_root() {
+                        return None;
+                    }
+                }
                 left => {
                     self.round.set(left - 1);
                     if let Some(fiber) = self.ready.pop() {
-                        return fiber;
+                        return Some(fiber);
                     }
                 }
             }
         }
     }
 
-    /// Begins a round: whatever has become ready since the last one began is in it.
+    /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
+    /// ever will.
     #[cold]
     #[inline(never)]
-    fn turn(&self) {
+    fn turn(&self) -> bool {
         self.remote.drain(self);
-        if self.ready.is_empty() {
-            self.wait_for_work();
+        let hope = if self.ready.is_empty() {
+            self.wait_for_work()
         } else {
             self.poll_if_due();
-        }
+            true
+        };
         self.round.set(self.ready.len());
+        hope
     }
 
     /// Polls without waiting, if there is anything to poll for and the last time was long ago.
@@ -297,11 +375,11 @@ impl Hub {
         }
     }
 
-    /// Waits for I/O, the next timer or another thread.
-    fn wait_for_work(&self) {
+    /// Waits for I/O, the next timer or another thread; false if there is none of them.
+    fn wait_for_work(&self) -> bool {
         let deadline = self.timers.borrow().next_deadline();
         if deadline.is_none() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
-            return self.loop_exit();
+            return false;
         }
         let now = Instant::now();
         self.last_poll.set(now);
@@ -316,6 +394,7 @@ impl Hub {
             }
             None => self.poll(None),
         }
+        true
     }
 
     fn poll(&self, timeout: Option<Duration>) {
@@ -338,35 +417,38 @@ impl Hub {
             match due {
                 // SAFETY: a timer is cancelled before its greenlet ends.
                 Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
-                Some(Action::Call(call)) => call(self),
+                Some(Action::Call(call)) => self.in_callback(|| call(self)),
                 None => return,
             }
         }
     }
 
-    /// Whether a thread of the pool or the holder of a handle may still wake somebody.
+    /// Whether a thread of the pool or the holder of a handle may still wake somebody, or has.
     fn can_be_woken_remotely(&self) -> bool {
-        !self.remote_waiters.is_empty() || Arc::strong_count(&self.remote) > 1
+        !self.remote_waiters.is_empty() || Arc::strong_count(&self.remote) > 1 || {
+            // The last handle may have gone after its last post: the count was lowered last.
+            fence(Ordering::Acquire);
+            self.remote.has_posts()
+        }
     }
 
-    /// Nothing will ever happen here again: the root greenlet is told.
-    #[track_caller]
-    fn loop_exit(&self) {
-        let report = self.who_waits();
+    /// Nothing will ever happen here again: tells the root, if it waits in the hub.
+    #[cold]
+    fn interrupt_root(&self) -> bool {
         let root = Greenlet::<Wake>::root();
-        // SAFETY: the root lives as long as its thread.
-        let record = unsafe { root.core_ptr().as_ref() }.record.get().cast::<Fiber>();
-        // SAFETY: the record lives as long as its greenlet.
-        match unsafe { record.as_ref() } {
-            Some(fiber) if fiber.state.get() == FiberState::Parked => {
-                self.interrupt(fiber, Interrupt::panic(report));
-            }
-            // The root waits for a greenlet that it switched to by hand.
-            _ => {
-                let error: Box<dyn Any + Send> = Box::new(report);
-                let _ = switching::deliver::<Wake>(root.core_ptr(), Err(Raised::from_payload(error)));
-            }
+        // SAFETY: the root lives as long as its thread, and its record as long as that.
+        let fiber = unsafe { root.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() };
+        let parked = fiber.filter(|fiber| fiber.state.get() == FiberState::Parked);
+        if let Some(fiber) = parked {
+            self.interrupt(fiber, Interrupt::panic(self.who_waits()));
         }
+        parked.is_some()
+    }
+
+    /// The same for a root that waits for a greenlet which it switched to by hand.
+    #[cold]
+    fn loop_exit(&self) -> Raised {
+        Raised::from_payload(Box::new(self.who_waits()))
     }
 
     /// The text of a LoopExit.
@@ -454,12 +536,29 @@ impl Hub {
         }
     }
 
+    /// Whether the thread ends, so that nothing new may start.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.get()
+    }
+
     /// Unwinds every greenlet that the hub knows, while there is still a hub to unwind with.
     fn shut_down(&self) {
         self.shutting_down.set(true);
-        self.ready.clear();
         self.remote.close();
-        greenlet_thread::end_all(|core| !core.record.get().is_null());
+        self.ready.clear();
+        // Dropped where nothing is borrowed: a timer may own anything.
+        let timers = self.timers.take();
+        drop(timers);
+        let known = |core: &Core| !core.record.get().is_null();
+        greenlet_thread::for_each(|core| {
+            // SAFETY: the record lives as long as its greenlet.
+            if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
+                && core.phase.get() == Phase::Unstarted
+            {
+                fiber.state.set(FiberState::Ended);
+            }
+        });
+        greenlet_thread::end_all(|core| known(core) || core.waits_for.get() == Tag::PARKED);
     }
 }
 
@@ -473,6 +572,7 @@ impl Drop for Waiting<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.me.state.get() != FiberState::Running {
+            // Interrupted: whoever comes here as the next one is running already.
             self.hub.ready.remove(self.me);
             self.me.state.set(FiberState::Running);
         }
@@ -521,6 +621,9 @@ impl Drop for AtExit {
         // SAFETY: the hub is alive until the box is dropped below.
         unsafe { hub.as_ref() }.shut_down();
         HUB.set(ptr::null());
+        ENDED.set(true);
+        // SAFETY: the current greenlet is alive.
+        unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);
         // SAFETY: leaked by `create`; every greenlet that used it is unwound, or abandoned and
         // never continued.
         drop(unsafe { Box::from_raw(hub.as_ptr()) });

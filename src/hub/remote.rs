@@ -72,6 +72,11 @@ impl Remote {
         self.sleeping.store(false, Ordering::SeqCst);
     }
 
+    /// Whether there is a post to see to.
+    pub(crate) fn has_posts(&self) -> bool {
+        self.posted.load(Ordering::SeqCst)
+    }
+
     /// Sees to what was posted.
     #[inline]
     pub(crate) fn drain(&self, hub: &Hub) {
@@ -87,7 +92,7 @@ impl Remote {
         for post in posts {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
-                Post::Call(call) => call(hub),
+                Post::Call(call) => hub.in_callback(|| call(hub)),
             }
         }
     }

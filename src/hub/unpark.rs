@@ -64,8 +64,12 @@ impl Parker {
     fn wait(&self, timeout: Option<Duration>) -> bool {
         let deadline = deadline(timeout);
         super::with(|hub| {
+            // Whoever is unwound after its wake leaves the permit to the next one.
+            let pass_on = || {
+                self.permit.waiting.wake_one(hub);
+            };
             while !self.permit.available.get() {
-                if !hub.wait(&self.permit.waiting, deadline, "a parker") {
+                if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", pass_on) {
                     break;
                 }
             }

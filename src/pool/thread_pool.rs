@@ -85,6 +85,10 @@ impl ThreadPool {
                     let result = catch_unwind(AssertUnwindSafe(f));
                     *lock(&answer) = Some(result);
                     waker.wake();
+                    // Where nobody waits any more, this drops the answer, whatever that does.
+                    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(answer))) {
+                        std::mem::forget(second);
+                    }
                 }));
                 posted.is_ok()
             };

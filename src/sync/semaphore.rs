@@ -65,7 +65,8 @@ impl Semaphore {
         let given = hub::with(|hub| {
             hub.wait_for_hand_over(&self.waiting, deadline(timeout), "a semaphore", || self.release(1))
         });
-        given.then_some(SemaphoreGuard { semaphore: self })
+        // Not `then_some`: a guard that is made is a permit to give back.
+        given.then(|| SemaphoreGuard { semaphore: self })
     }
 
     /// Gives back permits that were taken elsewhere, or adds new ones.

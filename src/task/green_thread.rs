@@ -40,8 +40,8 @@ pub(super) struct Outcome<T> {
 trait Shared<T> {
     fn fiber(&self) -> &Fiber;
     fn outcome(&self) -> &Outcome<T>;
-    /// Whether the body has not run yet; drops it in that case.
-    fn drop_body(&self) -> bool;
+    /// Whether the body has not run yet. In that case it is dropped, after `first` was called.
+    fn drop_body(&self, first: &dyn Fn()) -> bool;
 }
 
 impl<F, T> Task<F, T> {
@@ -91,8 +91,9 @@ impl<F, T> Shared<T> for Task<F, T> {
         &self.outcome
     }
 
-    fn drop_body(&self) -> bool {
-        self.body.take().is_some()
+    fn drop_body(&self, first: &dyn Fn()) -> bool {
+        let body = self.body.take();
+        body.map(|_body| first()).is_some()
     }
 }
 
@@ -179,14 +180,12 @@ impl<T: 'static> GreenThread<T> {
             return;
         }
         let fiber = self.task.fiber();
-        hub::with(|hub| match self.task.drop_body() {
-            true => hub.make_ready(fiber),
-            false => {
-                // Killed twice before it could react is killed once.
-                fiber.cancel_interrupts(|payload| payload.is::<GreenletExit>());
-                hub.interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit)));
-            }
-        });
+        // One that never ran becomes ready to end.
+        if !self.task.drop_body(&|| hub::with(|hub| hub.make_ready(fiber))) {
+            // Killed twice before it could react is killed once.
+            fiber.cancel_interrupts(|payload| payload.is::<GreenletExit>());
+            hub::with(|hub| hub.interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit))));
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::GreenThread;
 use super::green_thread::Task;
-use crate::greenlet::{Builder, Greenlet, Raised, SwitchError, life};
-use crate::hub::{self, Action, Fiber, Hub, HubGone, HubHandle, Wake};
+use crate::greenlet::{Builder, Greenlet, Raised, SwitchError, counting, life};
+use crate::hub::{self, Action, Fiber, FiberState, Hub, HubGone, HubHandle, Wake};
 use crate::report::{Report, ReportKind};
 
 /// Queues `body` to run when the caller next waits, and returns at once.
@@ -27,6 +27,9 @@ pub fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
 pub fn spawn_later<T: 'static>(delay: Duration, body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
     let task = prepare(Greenlet::builder(), body);
     hub::with(|hub| {
+        if hub.is_shutting_down() {
+            return end_unrun(&task);
+        }
         let now = Instant::now();
         let start = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         let task = task.clone();
@@ -40,7 +43,7 @@ impl Builder<()> {
     /// result is for whoever joins.
     pub fn spawn<R: 'static>(self, body: impl FnOnce() -> R + 'static) -> GreenThread<R> {
         let task = prepare(self, body);
-        hub::with(|hub| hub.make_ready(task.fiber()));
+        hub::with(|hub| if hub.is_shutting_down() { end_unrun(&task) } else { hub.make_ready(task.fiber()) });
         GreenThread::new(task)
     }
 }
@@ -59,7 +62,11 @@ impl HubHandle {
 
 /// Makes a task, parked before its first instruction.
 fn prepare<F: FnOnce() -> T + 'static, T: 'static>(options: Builder, body: F) -> Rc<Task<F, T>> {
-    let greenlet = options.parent(&Greenlet::<()>::root()).for_values_of::<Wake>().build_without_body();
+    let greenlet = options
+        .inherit_context()
+        .parent(&Greenlet::<()>::root())
+        .for_values_of::<Wake>()
+        .build_without_body();
     let task = Rc::new(Task::new(Fiber::spawned(greenlet.core_ptr()), body));
     task.fiber().when_it_cannot_start(Rc::as_ptr(&task).cast(), cannot_start::<F, T>);
     greenlet.set_body({
@@ -89,6 +96,12 @@ fn run<F: FnOnce() -> T, T>(task: Rc<Task<F, T>>) -> Wake {
     Wake
 }
 
+/// Nothing new starts on a hub that is ending.
+fn end_unrun<F, T>(task: &Task<F, T>) {
+    task.fiber().state.set(FiberState::Ended);
+    task.fiber().cannot_start(SwitchError::ThreadEnding);
+}
+
 /// There is no stack for a task that was about to run: it ends without having run.
 ///
 /// # Safety
@@ -100,7 +113,7 @@ unsafe fn cannot_start<F, T>(fiber: &Fiber, task: *const (), error: SwitchError)
     unsafe { &*task.cast::<Task<F, T>>() }.cannot_start(error);
     // SAFETY: the hub's count is given up below.
     life::end_unstarted(unsafe { core.as_ref() });
-    life::release(core);
+    counting::release(core);
 }
 
 fn report_panic_of_current(raised: &Raised) {

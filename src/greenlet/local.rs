@@ -1,0 +1,99 @@
+//! Data of which each greenlet has its own.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use super::thread;
+
+/// A key to data of which each greenlet has its own, declared by [`local!`](crate::local).
+///
+/// The data is made when a greenlet first uses the key, and dropped on its stack when the greenlet
+/// ends, the youngest first. Semantics: gevent's `local`, in the manner of
+/// [`std::thread::LocalKey`].
+pub struct LocalKey<T: 'static> {
+    /// Makes the first value. The key's address is its identity, and this makes it take room.
+    init: fn() -> T,
+}
+
+/// Declares data of which each greenlet has its own.
+///
+/// ```
+/// use std::cell::Cell;
+/// use greenlet::Greenlet;
+///
+/// greenlet::local! {
+///     static CALLS: Cell<u32> = Cell::new(0);
+/// }
+///
+/// CALLS.with(|calls| calls.set(7));
+/// Greenlet::new(|()| CALLS.with(|calls| assert_eq!(calls.get(), 0))).switch(());
+/// CALLS.with(|calls| assert_eq!(calls.get(), 7));
+/// ```
+#[macro_export]
+macro_rules! local {
+    ($($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $init:expr;)*) => {
+        $($(#[$attribute])* $visibility static $name: $crate::LocalKey<$type> = $crate::LocalKey::new(|| $init);)*
+    };
+}
+
+impl<T: 'static> LocalKey<T> {
+    /// A key whose data begins as what `init` makes. It must be a `static`: use
+    /// [`local!`](crate::local).
+    #[doc(hidden)]
+    pub const fn new(init: fn() -> T) -> Self {
+        Self { init }
+    }
+
+    /// Calls `f` with the current greenlet's own data, which is made first where there is none.
+    ///
+    /// # Panics
+    ///
+    /// If the initial value's expression or `f` does.
+    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        let core = thread::current();
+        // SAFETY: the current greenlet is alive.
+        let locals = &unsafe { core.as_ref() }.extras_or_new().locals;
+        let key = std::ptr::from_ref(self).addr();
+        let value = locals.find(key).unwrap_or_else(|| locals.insert(key, Box::new((self.init)())));
+        // SAFETY: a value stays where it is until its greenlet ends, and this is that greenlet, so
+        // `f` is over by then.
+        let value = unsafe { value.as_ref() };
+        f(value.downcast_ref().expect("a key's address tells its type"))
+    }
+}
+
+impl<T: 'static> std::fmt::Debug for LocalKey<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalKey").finish_non_exhaustive()
+    }
+}
+
+/// The local data of one greenlet, in the order in which it was made.
+#[derive(Default)]
+pub(crate) struct Locals {
+    values: RefCell<Vec<(usize, Box<dyn Any>)>>,
+}
+
+impl Locals {
+    fn find(&self, key: usize) -> Option<NonNull<dyn Any>> {
+        self.values.borrow().iter().find(|(of, _)| *of == key).map(|(_, value)| NonNull::from(&**value))
+    }
+
+    fn insert(&self, key: usize, value: Box<dyn Any>) -> NonNull<dyn Any> {
+        let address = NonNull::from(&*value);
+        self.values.borrow_mut().push((key, value));
+        address
+    }
+
+    /// Drops all values, the youngest first, those included that destructors make on the way.
+    pub(crate) fn end(&self, mut report: impl FnMut(Box<dyn Any + Send>)) {
+        loop {
+            let Some(youngest) = self.values.borrow_mut().pop() else { return };
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(youngest))) {
+                report(payload);
+            }
+        }
+    }
+}

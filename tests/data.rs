@@ -1,0 +1,203 @@
+//! What a greenlet carries with it: local data, contexts, weak handles.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use greenlet::context::{Context, Key};
+use greenlet::{Greenlet, WeakGreenlet};
+
+type Log = Rc<RefCell<Vec<String>>>;
+
+struct Note(&'static str, Log);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let state = Greenlet::<()>::current().state();
+        self.1.borrow_mut().push(format!("{} {state:?}", self.0));
+    }
+}
+
+greenlet::local! {
+    static NUMBER: Cell<u32> = Cell::new(5);
+    static NOTES: RefCell<Vec<Note>> = RefCell::default();
+    static MORE: RefCell<Vec<Note>> = RefCell::default();
+}
+
+// test_greenlet.py: test_instance_dict
+#[test]
+fn each_greenlet_has_its_own_local_data() {
+    let main = Greenlet::<u32>::current();
+    let g = Greenlet::new(move |n: u32| {
+        NUMBER.with(|number| number.set(n));
+        main.switch(0);
+        NUMBER.with(Cell::get)
+    });
+    g.switch(9);
+    assert_eq!(NUMBER.with(|number| number.replace(6)), 5);
+    assert_eq!(g.switch(0), 9);
+    assert_eq!(NUMBER.with(Cell::get), 6);
+}
+
+#[test]
+fn local_data_is_dropped_at_death_on_the_greenlet_itself_the_youngest_first() {
+    let log = Log::default();
+    let g = Greenlet::<()>::new({
+        let log = log.clone();
+        move |()| {
+            NOTES.with(|notes| notes.borrow_mut().push(Note("older", log.clone())));
+            MORE.with(|notes| notes.borrow_mut().push(Note("younger", log.clone())));
+        }
+    });
+    g.switch(());
+    assert_eq!(*log.borrow(), ["younger Running", "older Running"], "the handle g still exists");
+}
+
+#[test]
+fn local_data_may_be_used_while_other_local_data_is_in_use() {
+    let sum =
+        NUMBER.with(|a| NOTES.with(|notes| NUMBER.with(|b| a.get() + b.get() + notes.borrow().len() as u32)));
+    assert_eq!(sum, 10);
+}
+
+static COLOUR: Key<&str> = Key::new();
+static SIZE: Key<u32> = Key::new();
+
+// test_contextvars.py: test_context_not_propagated
+#[test]
+fn a_new_greenlet_starts_with_an_empty_context() {
+    COLOUR.set("red");
+    Greenlet::<()>::new(|()| assert_eq!(COLOUR.get(), None)).switch(());
+    assert_eq!(COLOUR.get(), Some("red"));
+}
+
+// test_contextvars.py: test_context_propagated_by_setting_attribute
+#[test]
+fn a_context_can_be_given_by_the_builder_and_by_set_context() {
+    COLOUR.set("red");
+    let built = Greenlet::<()>::builder()
+        .context(Context::current())
+        .build(|()| assert_eq!(COLOUR.get(), Some("red")));
+    built.switch(());
+    let set = Greenlet::<()>::new(|()| assert_eq!(COLOUR.get(), Some("red")));
+    assert!(set.set_context(Context::current()).is_empty());
+    set.switch(());
+    assert!(!set.context().is_empty(), "it survives death");
+}
+
+// test_contextvars.py: test_context_propagated_by_context_run
+#[test]
+fn a_context_runs_a_function_and_is_put_back() {
+    COLOUR.set("red");
+    let red = Context::current();
+    COLOUR.set("blue");
+    assert_eq!(red.run(|| COLOUR.get()), Some("red"));
+    assert_eq!(COLOUR.get(), Some("blue"));
+    let unwound = std::panic::AssertUnwindSafe(|| red.run(|| std::panic::resume_unwind(Box::new(()))));
+    let _ = std::panic::catch_unwind(unwound);
+    assert_eq!(COLOUR.get(), Some("blue"));
+}
+
+// test_contextvars.py: test_context_shared
+#[test]
+fn greenlets_with_the_same_context_do_not_see_each_others_settings() {
+    COLOUR.set("red");
+    let main = Greenlet::<()>::current();
+    let g = Greenlet::builder().context(Context::current()).build(move |()| {
+        SIZE.set(7);
+        main.switch(());
+        assert_eq!((COLOUR.get(), SIZE.get()), (Some("red"), Some(7)));
+    });
+    g.switch(());
+    assert_eq!(SIZE.get(), None);
+    COLOUR.set("blue");
+    g.switch(());
+}
+
+// test_contextvars.py: test_context_assignment_while_running
+#[test]
+fn the_context_of_the_running_greenlet_can_be_replaced() {
+    COLOUR.set("red");
+    let old = Greenlet::<()>::current().set_context(Context::default());
+    assert_eq!(COLOUR.get(), None);
+    Greenlet::<()>::current().set_context(old);
+    assert_eq!(COLOUR.get(), Some("red"));
+}
+
+#[test]
+fn a_long_chain_of_settings_is_dropped_without_recursion() {
+    for n in 0..200_000 {
+        SIZE.set(n);
+    }
+    Greenlet::<()>::current().set_context(Context::default());
+}
+
+// test_weakref.py: test_dead_weakref, test_inactive_weakref
+#[test]
+fn a_weak_handle_finds_its_greenlet_until_the_last_handle_goes() {
+    let unstarted = Greenlet::<()>::new(|()| ());
+    let dead = Greenlet::<()>::new(|()| ());
+    dead.switch(());
+    for g in [unstarted, dead] {
+        let weak = g.downgrade();
+        assert_eq!(weak.upgrade().as_ref(), Some(&g));
+        drop(g);
+        assert!(weak.upgrade().is_none());
+        // The block is used again, for another greenlet.
+        let _other = Greenlet::<()>::new(|()| ());
+        assert!(weak.upgrade().is_none());
+    }
+}
+
+// test_weakref.py: test_dealloc_weakref
+#[test]
+fn a_weak_handle_is_dead_already_when_the_destructors_of_a_dropped_greenlet_run() {
+    struct Look(Rc<RefCell<Option<WeakGreenlet>>>, Rc<Cell<bool>>);
+    impl Drop for Look {
+        fn drop(&mut self) {
+            self.1.set(self.0.borrow().as_ref().unwrap().upgrade().is_none());
+        }
+    }
+    let (weak, was_dead) = (Rc::default(), Rc::new(Cell::new(false)));
+    let look = Look(Rc::clone(&weak), was_dead.clone());
+    let main = Greenlet::<()>::current();
+    let g = Greenlet::new(move |()| {
+        let _look = look;
+        main.switch(());
+    });
+    g.switch(());
+    *weak.borrow_mut() = Some(g.downgrade());
+    drop(g);
+    assert!(was_dead.get());
+}
+
+#[test]
+fn a_greenlet_that_takes_a_handle_to_itself_while_it_is_dropped_lives_on() {
+    let saved: Rc<RefCell<Option<Greenlet<u32>>>> = Rc::default();
+    let main = Greenlet::<u32>::current();
+    let g = Greenlet::new({
+        let saved = saved.clone();
+        move |n: u32| {
+            let raised = main.try_switch(n).unwrap_err();
+            assert!(raised.is_exit());
+            *saved.borrow_mut() = Some(Greenlet::current());
+            main.switch(0) + 1
+        }
+    });
+    g.switch(0);
+    drop(g);
+    let g = saved.take().unwrap();
+    assert_eq!(g.downgrade().upgrade().as_ref(), Some(&g));
+    assert_eq!(g.switch(41), 42);
+}
+
+#[test]
+fn weak_handles_may_outlive_the_thread_of_their_greenlet() {
+    thread_local! {
+        static WEAK: RefCell<Option<WeakGreenlet>> = const { RefCell::new(None) };
+    }
+    std::thread::spawn(|| {
+        WEAK.with(|weak| *weak.borrow_mut() = Some(Greenlet::<()>::new(|()| ()).downgrade()));
+    })
+    .join()
+    .unwrap();
+}
