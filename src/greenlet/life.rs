@@ -37,6 +37,7 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
 }
 
 /// Makes sure that [`prepare`] will not fail.
+#[inline]
 pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
     if let Some(stack) = core.stack.get() {
         return Ok(stack);
@@ -171,6 +172,7 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
 }
 
 /// Drops the greenlet's local data, on its own stack.
+#[inline]
 pub(crate) fn end_locals(core: &Core) {
     if let Some(extras) = core.extras() {
         extras.locals.end(|payload| report_dropped(core, payload));

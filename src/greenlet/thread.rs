@@ -47,7 +47,9 @@ pub(crate) struct Thread {
     /// What the side that lands has to do for the side that left.
     pub(crate) chore: Cell<Option<Chore>>,
     /// Who is told of every switch.
-    pub(crate) hook: RefCell<Option<trace::Hook>>,
+    hook: RefCell<Option<trace::Hook>>,
+    /// Every switch is slow: there is a hook, or the thread is ending.
+    slow: Cell<bool>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
     /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
@@ -87,6 +89,7 @@ impl Thread {
             next_id: Cell::new(0),
             chore: Cell::new(None),
             hook: RefCell::new(None),
+            slow: Cell::new(false),
             successor: Cell::new(None),
             scheduler: Cell::new(None),
             weak_handles: Cell::new(0),
@@ -104,6 +107,7 @@ impl Thread {
         // nothing new may start.
         if AT_EXIT.try_with(|_| ()).is_err() {
             this.ending.set(true);
+            this.slow.set(true);
         }
         this.make_current(root);
         root
@@ -132,7 +136,7 @@ impl Thread {
     #[inline]
     pub(crate) fn make_current(&self, core: NonNull<Core>) {
         // SAFETY: what becomes current is alive.
-        if unsafe { core.as_ref() }.refs.get() > 0 && !self.ending.get() && self.hook.borrow().is_none() {
+        if unsafe { core.as_ref() }.refs.get() > 0 && !self.slow.get() {
             FAST.set(core.as_ptr());
         } else {
             SLOW.set(core.as_ptr());
@@ -143,7 +147,19 @@ impl Thread {
     /// Whether anybody is told of switches on this thread.
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
-        trace::is_global() || self.hook.borrow().is_some()
+        trace::is_global() || (self.slow.get() && self.hook.borrow().is_some())
+    }
+
+    pub(crate) fn hook(&self) -> Option<trace::Hook> {
+        self.hook.borrow().clone()
+    }
+
+    /// Sets who is told of every switch, and returns who was.
+    pub(crate) fn set_hook(&self, hook: Option<trace::Hook>) -> Option<trace::Hook> {
+        self.slow.set(hook.is_some() || self.ending.get());
+        let old = self.hook.replace(hook);
+        self.look_again();
+        old
     }
 
     /// Looks again whether the next switch may be fast: the current greenlet's count has reached
@@ -219,6 +235,7 @@ impl Thread {
     /// Unwinds every suspended greenlet, then lets go of the root.
     fn end(&self) {
         self.ending.set(true);
+        self.slow.set(true);
         let root = self.root();
         if current() != root {
             // The process exits from within a greenlet: the stacks of all others, the root's

@@ -93,16 +93,13 @@ pub fn clear() -> Option<Hook> {
 /// Sets this thread's hook, or none; returns the one that was there before.
 pub fn replace(hook: Option<Hook>) -> Option<Hook> {
     // SAFETY: the current greenlet is alive.
-    let thread = unsafe { thread::current().as_ref() }.thread();
-    let old = thread.hook.replace(hook);
-    thread.look_again();
-    old
+    unsafe { thread::current().as_ref() }.thread().set_hook(hook)
 }
 
 /// This thread's hook.
 pub fn get() -> Option<Hook> {
     // SAFETY: the current greenlet is alive.
-    unsafe { thread::current().as_ref() }.thread().hook.borrow().clone()
+    unsafe { thread::current().as_ref() }.thread().hook()
 }
 
 /// Has `hook` told of every switch on every thread, besides the threads' own hooks.
@@ -135,7 +132,7 @@ pub(crate) fn is_global() -> bool {
 pub(crate) fn tell(kind: EventKind, origin: NonNull<Core>, target: NonNull<Core>) -> Result<(), Raised> {
     // SAFETY: what is current is alive.
     let thread = unsafe { target.as_ref() }.thread();
-    let own = thread.hook.borrow().clone();
+    let own = thread.hook();
     let global = GLOBAL.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     let event = Event { kind, origin: handle(origin), target: handle(target) };
     if let Some(hook) = own

@@ -66,7 +66,9 @@ impl Class {
             Some(stack) => stack,
             None => self.carve(class)?,
         };
-        self.trimmed = self.trimmed.min(self.free.len());
+        if self.trimmed > self.free.len() {
+            self.trimmed = self.free.len();
+        }
         self.in_use += 1;
         Ok(stack)
     }
