@@ -112,7 +112,7 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
         // SAFETY: a successor is ready, an unwinder waits, and a link is counted.
         let receiver = unsafe { receiver.as_ref() };
         match receiver.phase.get() {
-            Phase::Active if receiver.waits_for.get() == Tag::PARKED && !parcel.is_wake() => {
+            Phase::Active if parcel.cannot_be_for(receiver.waits_for.get()) => {
                 return die_into_scheduler(core, parcel);
             }
             Phase::Active => return die_into(core, receiver, parcel),
@@ -183,8 +183,8 @@ pub(crate) fn end_locals(core: &Core) {
 fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> Departure {
     let thread = core.thread();
     let waits_for = receiver.waits_for.get();
-    let unwanted = waits_for == Tag::ANYTHING;
-    if !unwanted && waits_for != Tag::NOTHING && !parcel.suits(waits_for) {
+    let unwanted = waits_for.is(Tag::ANYTHING);
+    if !unwanted && !waits_for.is(Tag::NOTHING) && !parcel.suits(waits_for) {
         parcel.refuse(SwitchError::wrong_type::<T>());
     }
     let chore = chore_of_death(core, receiver, &parcel);
@@ -229,7 +229,7 @@ fn chore_of_death<T: 'static>(core: &Core, receiver: &Core, parcel: &Parcel<T>) 
     if !core.thread().is_traced() && (core.refs.get() > 0 || !runs_code_when_freed()) {
         return None;
     }
-    let unwanted = receiver.waits_for.get() == Tag::ANYTHING;
+    let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
     Chore::of(core, event_of_death(parcel), discard)
 }

@@ -143,9 +143,10 @@ impl<T: 'static> Parcel<T> {
         self.content.is_err() || waits_for == Tag::of::<T>()
     }
 
-    /// Whether it is what a scheduler sends.
-    pub(crate) fn is_wake(&self) -> bool {
-        self.content.is_ok() && Tag::of::<T>() == Tag::PARKED
+    /// Whether `waits_for` is somebody parked in a scheduler, and this not what the scheduler sends.
+    pub(crate) fn cannot_be_for(&self, waits_for: Tag) -> bool {
+        let fits = self.content.is_ok() && waits_for.is(Tag::of::<T>());
+        !fits && waits_for == Tag::PARKED && (self.content.is_err() || Tag::of::<T>() != Tag::PARKED)
     }
 
     /// The message. `slot` is where a larger value waits for the receiver; with `None` it

@@ -123,7 +123,7 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
                 return parcel.content;
             }
             Phase::Active if receiver.abandoned.get() => return parcel.refused(SwitchError::Abandoned),
-            Phase::Active if receiver.waits_for.get() == Tag::ANYTHING => break,
+            Phase::Active if receiver.waits_for.get().is(Tag::ANYTHING) => break,
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
             Phase::Active => return parcel.refused(SwitchError::wrong_type::<T>()),
             Phase::Unstarted if parcel.content.is_err() => {
@@ -159,7 +159,7 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
     }
     me.waits_for.set(Tag::of::<T>());
     let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
-    let unwanted = receiver.waits_for.get() == Tag::ANYTHING;
+    let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
     let chore = Chore::of(me, event, discard);
     thread.make_current(NonNull::from(receiver));

@@ -17,12 +17,16 @@ pub(crate) struct Wake;
 struct Nothing;
 struct Anything;
 
-impl Tag {
-    /// It is unstarted or dead: there is no pending switch.
-    pub(crate) const NOTHING: Self = Self::of::<Nothing>();
-    /// It waits for a greenlet to unwind, and takes whatever brings control back.
-    pub(crate) const ANYTHING: Self = Self::of::<Anything>();
+/// There is one of each of these, unlike of the constants behind other tags.
+static NOTHING: TypeId = TypeId::of::<Nothing>();
+static ANYTHING: TypeId = TypeId::of::<Anything>();
 
+impl Tag {
+    /// It is unstarted or dead: there is no pending switch. To be compared by [`is`](Self::is).
+    pub(crate) const NOTHING: Self = Self(&NOTHING);
+    /// It waits for a greenlet to unwind, and takes whatever brings control back. To be compared by
+    /// [`is`](Self::is).
+    pub(crate) const ANYTHING: Self = Self(&ANYTHING);
     /// It waits in a scheduler, and a result that a child leaves is not what it waits for.
     pub(crate) const PARKED: Self = Self::of::<Wake>();
 
