@@ -56,7 +56,7 @@
 //! |---|---|---|
 //! | 0 | `arch` | the context switch, one file per architecture, over `asm/` |
 //! | 1 | `stack` | reserving, guarding and pooling stacks; the overflow report |
-//! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death |
+//! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death; [`Generator`], [`trace`], [`local!`], [`context`] |
 //! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads |
 //! | 4 | `task`, `timeout` | [`spawn`], [`GreenThread`], [`sleep`], [`join_all`], [`with_timeout`] |
 //! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
@@ -103,8 +103,8 @@ mod time;
 mod timeout;
 
 pub use crate::greenlet::{
-    Builder, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised, State, SwitchError,
-    WeakGreenlet, context, trace, trim_stacks, unwind_all,
+    Builder, Generator, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised, State, Step,
+    SwitchError, WeakGreenlet, Yielder, context, trace, trim_stacks, unwind_all,
 };
 pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};

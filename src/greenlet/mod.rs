@@ -15,6 +15,7 @@ pub(crate) mod core;
 pub(crate) mod counting;
 mod error;
 mod extras;
+mod generator;
 pub(crate) mod life;
 mod local;
 mod parcel;
@@ -33,6 +34,7 @@ use std::ptr::NonNull;
 
 pub use builder::Builder;
 pub use error::{KillError, ParentError, SwitchError};
+pub use generator::{Generator, Step, Yielder};
 pub use local::LocalKey;
 pub use raised::{GreenletExit, Raised};
 pub use thread::{trim_stacks, unwind_all};
@@ -345,6 +347,20 @@ impl<T: 'static> Greenlet<T> {
     /// Forgets it.
     pub(crate) fn clear_record(&self) {
         self.core().record.set(std::ptr::null_mut());
+    }
+
+    /// Whether this is the greenlet's parent.
+    fn parent_is<U: 'static>(&self, other: &Greenlet<U>) -> bool {
+        self.core().parent.get() == Some(other.core)
+    }
+
+    /// Sends a value from the current greenlet to its parent, as [`try_switch`](Self::try_switch)
+    /// does. A root, which has none, gets it back.
+    fn switch_to_parent(value: T) -> Result<T, Raised> {
+        let me = thread::current();
+        // SAFETY: the current greenlet is alive, and its link keeps its parent while it waits here:
+        // a parent that is replaced meanwhile is not looked at again.
+        unsafe { switching::transfer_or_deliver(me.as_ref().parent.get().unwrap_or(me), value) }
     }
 
     /// A handle that takes over a count.

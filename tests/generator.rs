@@ -1,0 +1,170 @@
+//! Generators.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use greenlet::{Generator, Greenlet, Step};
+
+// test_generator.py: test_generator
+#[test]
+fn a_generator_yields_its_values_in_order_and_ends() {
+    for _ in 0..3 {
+        let generator = Generator::new(|yielder, ()| (0..5).for_each(|n| yielder.yield_(n)));
+        assert_eq!(generator.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
+}
+
+// test_generator_nested.py: test_genlet_simple
+#[test]
+fn it_may_yield_from_any_depth_of_calls() {
+    fn deep(yielder: &greenlet::Yielder<(), u32>, depth: u32) {
+        if depth > 0 {
+            deep(yielder, depth - 1);
+        }
+        yielder.yield_(depth);
+    }
+    let generator = Generator::new(|yielder, ()| deep(yielder, 3));
+    assert_eq!(generator.collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+// test_generator_nested.py: test_permutations
+#[test]
+fn recursive_generators_run_in_lockstep() {
+    fn permutations(items: Vec<u32>) -> Generator<(), Vec<u32>, ()> {
+        Generator::new(move |yielder, ()| {
+            let Some((first, rest)) = items.split_first() else {
+                yielder.yield_(Vec::new());
+                return;
+            };
+            for shorter in permutations(rest.to_vec()) {
+                for place in 0..=shorter.len() {
+                    let mut longer = shorter.clone();
+                    longer.insert(place, *first);
+                    yielder.yield_(longer);
+                }
+            }
+        })
+    }
+    let pairs: Vec<_> = permutations(vec![1, 2, 3]).zip(permutations(vec![4, 5, 6])).collect();
+    assert_eq!(pairs.len(), 6);
+    assert_eq!(pairs[0], (vec![1, 2, 3], vec![4, 5, 6]));
+    assert!(pairs.iter().all(|(a, b)| a.iter().zip(b).all(|(a, b)| a + 3 == *b)));
+}
+
+// test_generator_nested.py: test_nested_genlets
+#[test]
+fn generators_delegate_to_generators() {
+    fn nested(depth: u32) -> Generator<(), u32, ()> {
+        Generator::new(move |yielder, ()| {
+            yielder.yield_(depth);
+            if depth > 0 {
+                nested(depth - 1).for_each(|n| yielder.yield_(n));
+            }
+        })
+    }
+    assert_eq!(nested(5).collect::<Vec<_>>(), [5, 4, 3, 2, 1, 0]);
+}
+
+// test_generator_nested.py: test_layered_genlets
+#[test]
+fn a_yield_may_skip_a_level() {
+    let outer = Generator::new(|outer: &greenlet::Yielder<(), u32>, ()| {
+        for n in
+            Generator::new(|inner: &greenlet::Yielder<(), u32>, ()| (0..3).for_each(|n| inner.yield_(n * 2)))
+        {
+            outer.yield_(n);
+            outer.yield_(n + 1);
+        }
+    });
+    assert_eq!(outer.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn values_go_both_ways_and_the_result_comes_last() {
+    let mut generator = Generator::new(|yielder, mut n: u32| {
+        let mut sent = String::new();
+        while n != 0 {
+            sent += &n.to_string();
+            n = yielder.yield_(n * 2);
+        }
+        sent
+    });
+    assert_eq!(generator.resume(1), Step::Yielded(2));
+    assert_eq!(generator.resume(2), Step::Yielded(4));
+    assert_eq!(generator.resume(0), Step::Returned("12".into()));
+    assert!(generator.is_over());
+}
+
+#[test]
+fn it_answers_whoever_resumes_it() {
+    let generator =
+        Rc::new(Cell::new(Some(Generator::new(|yielder, ()| (0..).for_each(|n: u32| yielder.yield_(n))))));
+    let take = {
+        let generator = generator.clone();
+        move || {
+            let mut taken = generator.take().unwrap();
+            let n = taken.next().unwrap();
+            generator.set(Some(taken));
+            n
+        }
+    };
+    assert_eq!(take(), 0);
+    let other = {
+        let take = take.clone();
+        Greenlet::<u32>::new(move |_| take())
+    };
+    assert_eq!(other.switch(0), 1);
+    assert_eq!(take(), 2);
+}
+
+#[test]
+fn a_panic_reaches_the_resumer_and_ends_the_generator() {
+    let mut generator = Generator::new(|yielder, ()| {
+        yielder.yield_(1);
+        std::panic::resume_unwind(Box::new("broken"));
+    });
+    assert_eq!(generator.next(), Some(1));
+    let payload = catch_unwind(AssertUnwindSafe(|| generator.next())).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"broken"));
+    assert_eq!(generator.next(), None);
+}
+
+#[test]
+fn what_is_thrown_can_be_caught_at_the_yield() {
+    let mut generator = Generator::new(|yielder, ()| {
+        let caught = yielder.try_yield(1).unwrap_err();
+        yielder.yield_(caught.message().map_or(0, str::len));
+    });
+    assert_eq!(generator.next(), Some(1));
+    assert_eq!(generator.throw("four").unwrap(), Step::Yielded(4));
+    let raised = generator.throw("uncaught").unwrap_err();
+    assert_eq!(raised.message(), Some("uncaught"));
+    assert!(generator.is_over());
+}
+
+#[test]
+fn dropping_or_closing_it_runs_the_destructors_of_its_body() {
+    struct Count(Rc<Cell<u32>>);
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let drops = Rc::new(Cell::new(0));
+    let make = || {
+        let guard = Count(drops.clone());
+        let mut generator = Generator::new(move |yielder, ()| {
+            let _guard = guard;
+            yielder.yield_(1);
+        });
+        generator.next();
+        generator
+    };
+    drop(make());
+    assert_eq!(drops.get(), 1);
+    let mut closed = make();
+    closed.close().unwrap();
+    assert_eq!(drops.get(), 2);
+    assert_eq!(closed.next(), None);
+}
