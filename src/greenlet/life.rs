@@ -151,8 +151,8 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                 report_dropped(core, payload);
             }
-            let lost = format_args!("its result found its parent waiting for something else").to_string();
-            Report::new(ReportKind::Undelivered, &describe(core), &lost).send();
+            let why = "its result found its parent waiting for something else";
+            Report::new(ReportKind::Undelivered, &describe(core), &why).send();
         }
         Err(raised) => {
             Report::new(ReportKind::Undelivered, &describe(core), &raised).send();
@@ -161,14 +161,13 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
     }
     let thread = core.thread();
     let pick = thread.scheduler.get().expect("who waits in a scheduler has one");
-    match pick() {
-        // SAFETY: the scheduler picks what is suspended or just prepared.
-        Ok(next) => die_into(core, unsafe { next.as_ref() }, Parcel { content: Ok(Wake) }),
-        // SAFETY: the root lives as long as its thread.
-        Err(raised) => {
-            die_into::<Wake>(core, unsafe { thread.root().as_ref() }, Parcel { content: Err(raised) })
-        }
-    }
+    let (next, content) = match pick() {
+        Ok(next) => (next, Ok(Wake)),
+        Err(raised) => (thread.root(), Err(raised)),
+    };
+    // SAFETY: the scheduler picks what is suspended or just prepared; the root lives as long as its
+    // thread.
+    die_into(core, unsafe { next.as_ref() }, Parcel { content })
 }
 
 /// Drops the greenlet's local data, on its own stack.

@@ -37,6 +37,9 @@ pub(crate) fn set_fast_current(core: *const Core) {
     FAST.set(core);
 }
 
+/// What [`Thread::scheduler`] calls.
+type Scheduler = fn() -> Result<NonNull<Core>, Raised>;
+
 /// State of one OS thread.
 pub(crate) struct Thread {
     _alternate_stack: Option<AlternateStack>,
@@ -54,7 +57,7 @@ pub(crate) struct Thread {
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
     /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
     /// ready to be switched to with [`Wake`]; or what to raise in the root.
-    pub(crate) scheduler: Cell<Option<fn() -> Result<NonNull<Core>, Raised>>>,
+    pub(crate) scheduler: Cell<Option<Scheduler>>,
     /// How many weak handles refer to blocks of this thread.
     weak_handles: Cell<usize>,
     ending: Cell<bool>,
