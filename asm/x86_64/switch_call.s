@@ -1,6 +1,7 @@
 // Switch to another stack, call a function there, and resume the target with what the
 // function returns. The caller is suspended before the call, so the function may free it,
-// unlock for it or switch back to it.
+// unlock for it or switch back to it. It stands between save_registers.s and
+// restore_registers.s.
 //
 //   in    rdi = where to save this stack pointer   rsi = the target's stack pointer
 //         rdx = word                               rcx = kind
@@ -16,22 +17,6 @@
 //          |  return address: after `call`      |
 //          |  frames of the function            |
 
-    .cfi_startproc
-    endbr64
-    push r15
-    .cfi_def_cfa_offset 16
-    .cfi_offset r15, -16
-    push r14
-    .cfi_def_cfa_offset 24
-    .cfi_offset r14, -24
-    push r13
-    .cfi_def_cfa_offset 32
-    .cfi_offset r13, -32
-    push r12
-    .cfi_def_cfa_offset 40
-    .cfi_offset r12, -40
-    sub rsp, 8
-    .cfi_def_cfa_offset 48
     .cfi_remember_state
     push rbx
     .cfi_adjust_cfa_offset 8
@@ -69,27 +54,3 @@
     .cfi_register rip, rax
     jmp rax
     .cfi_restore_state
-2:
-    endbr64
-    pop rbx
-    mov rax, rdi
-    mov rdx, rsi
-    add rsp, 8
-    .cfi_def_cfa_offset 40
-    pop r12
-    .cfi_def_cfa_offset 32
-    .cfi_restore r12
-    pop r13
-    .cfi_def_cfa_offset 24
-    .cfi_restore r13
-    pop r14
-    .cfi_def_cfa_offset 16
-    .cfi_restore r14
-    pop r15
-    .cfi_def_cfa_offset 8
-    .cfi_restore r15
-    pop rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register rip, rcx
-    jmp rcx
-    .cfi_endproc

@@ -72,7 +72,11 @@ pub(crate) unsafe extern "C" fn switch_out_of_line(
     word: MaybeUninit<usize>,
     kind: usize,
 ) -> Message {
-    naked_asm!(include_str!("../../asm/aarch64/switch_out_of_line.s"))
+    naked_asm!(
+        include_str!("../../asm/aarch64/save_registers.s"),
+        include_str!("../../asm/aarch64/switch_out_of_line.s"),
+        include_str!("../../asm/aarch64/restore_registers.s"),
+    )
 }
 
 /// Suspends this context, calls `on_target` on the stack suspended at `to`, then continues
@@ -89,7 +93,11 @@ pub(crate) unsafe extern "C" fn switch_call(
     kind: usize,
     on_target: OnTarget,
 ) -> Message {
-    naked_asm!(include_str!("../../asm/aarch64/switch_call.s"))
+    naked_asm!(
+        include_str!("../../asm/aarch64/save_registers.s"),
+        include_str!("../../asm/aarch64/switch_call.s"),
+        include_str!("../../asm/aarch64/restore_registers.s"),
+    )
 }
 
 /// Lays out a fresh stack whose first switch enters [`Base::start`], and returns its stack pointer.

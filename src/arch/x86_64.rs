@@ -69,7 +69,11 @@ pub(crate) unsafe extern "sysv64" fn switch_out_of_line(
     word: MaybeUninit<usize>,
     kind: usize,
 ) -> Message {
-    naked_asm!(include_str!("../../asm/x86_64/switch_out_of_line.s"))
+    naked_asm!(
+        include_str!("../../asm/x86_64/save_registers.s"),
+        include_str!("../../asm/x86_64/switch_out_of_line.s"),
+        include_str!("../../asm/x86_64/restore_registers.s"),
+    )
 }
 
 /// Suspends this context, calls `on_target` on the stack suspended at `to`, then continues
@@ -86,7 +90,11 @@ pub(crate) unsafe extern "sysv64" fn switch_call(
     kind: usize,
     on_target: OnTarget,
 ) -> Message {
-    naked_asm!(include_str!("../../asm/x86_64/switch_call.s"))
+    naked_asm!(
+        include_str!("../../asm/x86_64/save_registers.s"),
+        include_str!("../../asm/x86_64/switch_call.s"),
+        include_str!("../../asm/x86_64/restore_registers.s"),
+    )
 }
 
 /// Lays out a fresh stack whose first switch enters [`Base::start`], and returns its stack pointer.

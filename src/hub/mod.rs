@@ -8,22 +8,25 @@
 //! Parking and waking allocate nothing and take no lock. This floor knows nothing of tasks,
 //! sockets or timeouts; it must never run user code but timer calls, and never lose a wake.
 
+mod end;
 mod fiber;
+mod loop_exit;
 mod poller;
 mod remote;
+mod rounds;
 mod run_queue;
 mod timers;
 mod unpark;
 mod wait_queue;
+mod waits;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::thread::panicking;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) use self::fiber::{Fiber, FiberState, Interrupt};
 pub(crate) use self::poller::{Direction, Source};
@@ -33,19 +36,15 @@ pub(crate) use self::timers::{Action, TimerKey};
 pub use self::unpark::{Parker, Unparker};
 pub(crate) use self::wait_queue::WaitQueue;
 
+use self::end::AtExit;
 use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
 use crate::greenlet::core::{Core, Phase};
-use crate::greenlet::tag::Tag;
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::{Greenlet, GreenletExit, Raised, SwitchError, counting, life, switching};
 
-/// With others ready, I/O is polled after this many switches...
-const SWITCHES_PER_POLL: usize = 64;
-/// ... or after this time, whichever comes first.
-const TIME_PER_POLL: Duration = Duration::from_millis(1);
 /// This many operations in a row may succeed at once before the greenlet yields.
 const BUDGET: u32 = 64;
 
@@ -319,247 +318,6 @@ impl Hub {
         }
         Ok(core)
     }
-
-    /// The next in the queue. Waits where there is none; `None` if there will never be one and the
-    /// root, which waits for something else, has to be told.
-    #[inline]
-    fn next(&self) -> Option<NonNull<Fiber>> {
-        loop {
-            match self.round.get() {
-                0 => {
-                    if !self.turn() && !self.interrupt_root() {
-                        return None;
-                    }
-                }
-                left => {
-                    self.round.set(left - 1);
-                    if let Some(fiber) = self.ready.pop() {
-                        return Some(fiber);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
-    /// ever will.
-    #[cold]
-    #[inline(never)]
-    fn turn(&self) -> bool {
-        self.remote.drain(self);
-        let hope = if self.ready.is_empty() {
-            self.wait_for_work()
-        } else {
-            self.poll_if_due();
-            true
-        };
-        self.round.set(self.ready.len());
-        hope
-    }
-
-    /// Polls without waiting, if there is anything to poll for and the last time was long ago.
-    fn poll_if_due(&self) {
-        let switches = self.switches_since_poll.get() + self.ready.len();
-        self.switches_since_poll.set(switches);
-        let timers = !self.timers.borrow().is_empty();
-        if !timers && !self.poller.is_watching() {
-            return;
-        }
-        let now = Instant::now();
-        if timers {
-            self.fire_timers(now);
-        }
-        if switches >= SWITCHES_PER_POLL || now - self.last_poll.get() >= TIME_PER_POLL {
-            self.last_poll.set(now);
-            self.poll(Some(Duration::ZERO));
-        }
-    }
-
-    /// Waits for I/O, the next timer or another thread; false if there is none of them.
-    fn wait_for_work(&self) -> bool {
-        let deadline = self.timers.borrow().next_deadline();
-        if deadline.is_none() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
-            return false;
-        }
-        let now = Instant::now();
-        self.last_poll.set(now);
-        match deadline {
-            Some(deadline) if deadline <= now => {
-                self.fire_timers(now);
-                self.poll(Some(Duration::ZERO));
-            }
-            Some(deadline) => {
-                self.poll(Some(deadline - now));
-                self.fire_timers(Instant::now());
-            }
-            None => self.poll(None),
-        }
-        true
-    }
-
-    fn poll(&self, timeout: Option<Duration>) {
-        self.switches_since_poll.set(0);
-        let blocks = timeout != Some(Duration::ZERO);
-        if blocks && !self.remote.begin_sleep() {
-            return;
-        }
-        if let Err(error) = self.poller.wait(timeout, |fiber| self.make_ready(fiber)) {
-            panic!("this thread's hub cannot poll: {error}");
-        }
-        if blocks {
-            self.remote.end_sleep();
-        }
-    }
-
-    fn fire_timers(&self, now: Instant) {
-        loop {
-            let due = self.timers.borrow_mut().pop_due(now);
-            match due {
-                // SAFETY: a timer is cancelled before its greenlet ends.
-                Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
-                Some(Action::Call(call)) => self.in_callback(|| call(self)),
-                None => return,
-            }
-        }
-    }
-
-    /// Whether a thread of the pool or the holder of a handle may still wake somebody, or has.
-    fn can_be_woken_remotely(&self) -> bool {
-        !self.remote_waiters.is_empty() || Arc::strong_count(&self.remote) > 1 || {
-            // The last handle may have gone after its last post: the count was lowered last.
-            fence(Ordering::Acquire);
-            self.remote.has_posts()
-        }
-    }
-
-    /// Nothing will ever happen here again: tells the root, if it waits in the hub.
-    #[cold]
-    fn interrupt_root(&self) -> bool {
-        let root = Greenlet::<Wake>::root();
-        // SAFETY: the root lives as long as its thread, and its record as long as that.
-        let fiber = unsafe { root.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() };
-        let parked = fiber.filter(|fiber| fiber.state.get() == FiberState::Parked);
-        if let Some(fiber) = parked {
-            self.interrupt(fiber, Interrupt::panic(self.who_waits()));
-        }
-        parked.is_some()
-    }
-
-    /// The same for a root that waits for a greenlet which it switched to by hand.
-    #[cold]
-    fn loop_exit(&self) -> Raised {
-        Raised::from_payload(Box::new(self.who_waits()))
-    }
-
-    /// The text of a LoopExit.
-    fn who_waits(&self) -> String {
-        let mut report =
-            String::from("LoopExit: nothing is left that could wake anybody, and these greenlets wait:");
-        greenlet_thread::for_each(|core| {
-            // SAFETY: the record lives as long as its greenlet.
-            if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
-                && fiber.state.get() == FiberState::Parked
-            {
-                let name = life::describe(core);
-                report.push_str(&format!("\n  {name}: {}", fiber.waits_on.get()));
-            }
-        });
-        report
-    }
-
-    pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
-        self.timers.borrow_mut().insert(deadline, action)
-    }
-
-    pub(crate) fn cancel_timer(&self, key: TimerKey) {
-        self.timers.borrow_mut().remove(key);
-    }
-
-    /// Parks until `deadline`.
-    #[track_caller]
-    pub(crate) fn park_until(&self, deadline: Instant, why: &'static str) {
-        let _timer = self.wake_at(deadline);
-        self.park(why);
-    }
-
-    /// A timer that makes the current greenlet ready, while the guard lives.
-    fn wake_at(&self, deadline: Instant) -> TimerGuard<'_> {
-        let key = self.set_timer(deadline, Action::Wake(NonNull::from(self.current())));
-        TimerGuard { hub: self, key }
-    }
-
-    /// Waits in `queue` until it is woken from there; false if `deadline` came first.
-    #[track_caller]
-    pub(crate) fn wait(&self, queue: &WaitQueue, deadline: Option<Instant>, why: &'static str) -> bool {
-        let node = wait_queue::Node::new(self.current());
-        // SAFETY: the node does not move before its guard takes it out of the queue.
-        let _queued = unsafe { queue.enter(&node) };
-        let _timer = deadline.map(|deadline| self.wake_at(deadline));
-        self.park(why);
-        !node.is_queued()
-    }
-
-    /// As [`wait`](Self::wait), where the wake hands something over. If the greenlet is unwound
-    /// between its wake and its run, `pass_on` gives that to somebody else.
-    #[track_caller]
-    pub(crate) fn wait_for_hand_over(
-        &self,
-        queue: &WaitQueue,
-        deadline: Option<Instant>,
-        why: &'static str,
-        pass_on: impl FnMut(),
-    ) -> bool {
-        let node = wait_queue::Node::new(self.current());
-        // SAFETY: the node does not move before its guard takes it out of the queue.
-        let _queued = unsafe { queue.enter(&node) };
-        let _timer = deadline.map(|deadline| self.wake_at(deadline));
-        let unwound = Unwound { node: &node, pass_on };
-        self.park(why);
-        std::mem::forget(unwound);
-        !node.is_queued()
-    }
-
-    pub(crate) fn poller(&self) -> &Poller {
-        &self.poller
-    }
-
-    /// Waits until another thread uses the waker that `start` is given, unless that says that there
-    /// is nothing to wait for.
-    #[track_caller]
-    pub(crate) fn wait_remotely(&self, start: impl FnOnce(RemoteWaker) -> bool, why: &'static str) {
-        let waiter = self.remote_waiters.enter(self.current());
-        if !start(RemoteWaker::new(self.remote.clone(), waiter.key())) {
-            return;
-        }
-        while !waiter.is_woken() {
-            self.park(why);
-        }
-    }
-
-    /// Whether the thread ends, so that nothing new may start.
-    pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutting_down.get()
-    }
-
-    /// Unwinds every greenlet that the hub knows, while there is still a hub to unwind with.
-    fn shut_down(&self) {
-        self.shutting_down.set(true);
-        self.remote.close();
-        self.ready.clear();
-        // Dropped where nothing is borrowed: a timer may own anything.
-        let timers = self.timers.take();
-        drop(timers);
-        let known = |core: &Core| !core.record.get().is_null();
-        greenlet_thread::for_each(|core| {
-            // SAFETY: the record lives as long as its greenlet.
-            if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
-                && core.phase.get() == Phase::Unstarted
-            {
-                fiber.state.set(FiberState::Ended);
-            }
-        });
-        greenlet_thread::end_all(|core| known(core) || core.waits_for.get() == Tag::PARKED);
-    }
 }
 
 /// Until dropped, a greenlet that leaves the hub by unwinding is taken out of the queue.
@@ -579,53 +337,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Dropped by a wait that does not return: what was handed over goes to somebody else.
-struct Unwound<'a, F: FnMut()> {
-    node: &'a wait_queue::Node,
-    pass_on: F,
-}
-
-impl<F: FnMut()> Drop for Unwound<'_, F> {
-    fn drop(&mut self) {
-        if !self.node.is_queued() {
-            (self.pass_on)();
-        }
-    }
-}
-
-struct TimerGuard<'a> {
-    hub: &'a Hub,
-    key: TimerKey,
-}
-
-impl Drop for TimerGuard<'_> {
-    fn drop(&mut self) {
-        self.hub.cancel_timer(self.key);
-    }
-}
-
 /// Raises a payload that was thrown at a greenlet from outside.
 pub(crate) fn raise(payload: Box<dyn Any + Send>) -> ! {
     panic::resume_unwind(payload)
-}
-
-struct AtExit;
-
-impl Drop for AtExit {
-    fn drop(&mut self) {
-        let Some(hub) = NonNull::new(HUB.get().cast_mut()) else { return };
-        if !greenlet_thread::current_is_root() {
-            // The process exits from within a greenlet, and leaves everything behind.
-            return;
-        }
-        // SAFETY: the hub is alive until the box is dropped below.
-        unsafe { hub.as_ref() }.shut_down();
-        HUB.set(ptr::null());
-        ENDED.set(true);
-        // SAFETY: the current greenlet is alive.
-        unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);
-        // SAFETY: leaked by `create`; every greenlet that used it is unwound, or abandoned and
-        // never continued.
-        drop(unsafe { Box::from_raw(hub.as_ptr()) });
-    }
 }

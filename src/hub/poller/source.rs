@@ -134,7 +134,7 @@ impl Source {
         if side.ready.get() {
             return Ok(());
         }
-        let poller = hub.poller();
+        let poller = &hub.poller;
         poller.waiters.set(poller.waiters.get() + 1);
         let _counted = Counted(&poller.waiters);
         if hub.wait(&side.waiting, until, why) || side.ready.get() {
@@ -150,7 +150,7 @@ impl Source {
             return Ok(());
         }
         // SAFETY: shared by `Rc`, so it does not move; `drop` and `into_fd` forget it.
-        match unsafe { hub.poller().register(self, self.fd.as_fd()) } {
+        match unsafe { hub.poller.register(self, self.fd.as_fd()) } {
             Ok(key) => self.key.set(Some(key)),
             // An ordinary file: always ready.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
@@ -201,7 +201,7 @@ impl Source {
 
     fn forget(&self, closing: bool) {
         if let Some(key) = self.key.take() {
-            hub::with_existing(|hub| hub.poller().forget(key, self.fd.as_fd(), closing));
+            hub::with_existing(|hub| hub.poller.forget(key, self.fd.as_fd(), closing));
         }
     }
 }

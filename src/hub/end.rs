@@ -1,0 +1,57 @@
+//! The end of a hub, which comes with the end of its thread.
+
+use std::ptr::{self, NonNull};
+
+use super::{ENDED, Fiber, FiberState, HUB, Hub};
+use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::tag::Tag;
+use crate::greenlet::thread as greenlet_thread;
+
+impl Hub {
+    /// Whether the thread ends, so that nothing new may start.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.get()
+    }
+
+    /// Unwinds every greenlet that the hub knows, while there is still a hub to unwind with.
+    fn shut_down(&self) {
+        self.shutting_down.set(true);
+        self.remote.close();
+        self.ready.clear();
+        // Dropped where nothing is borrowed: a timer may own anything.
+        let timers = self.timers.take();
+        drop(timers);
+        let known = |core: &Core| !core.record.get().is_null();
+        greenlet_thread::for_each(|core| {
+            // SAFETY: the record lives as long as its greenlet.
+            if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
+                && core.phase.get() == Phase::Unstarted
+            {
+                fiber.state.set(FiberState::Ended);
+            }
+        });
+        greenlet_thread::end_all(|core| known(core) || core.waits_for.get() == Tag::PARKED);
+    }
+}
+
+/// Ends the thread's hub when the thread-locals are destroyed.
+pub(super) struct AtExit;
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        let Some(hub) = NonNull::new(HUB.get().cast_mut()) else { return };
+        if !greenlet_thread::current_is_root() {
+            // The process exits from within a greenlet, and leaves everything behind.
+            return;
+        }
+        // SAFETY: the hub is alive until the box is dropped below.
+        unsafe { hub.as_ref() }.shut_down();
+        HUB.set(ptr::null());
+        ENDED.set(true);
+        // SAFETY: the current greenlet is alive.
+        unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);
+        // SAFETY: leaked by `create`; every greenlet that used it is unwound, or abandoned and
+        // never continued.
+        drop(unsafe { Box::from_raw(hub.as_ptr()) });
+    }
+}

@@ -1,0 +1,131 @@
+//! Whose turn it is, and what is looked at between rounds.
+//!
+//! A round runs what was ready when it began. Before the next one the hub empties its inbox, fires
+//! the timers that are due and polls for I/O: waiting for it if nobody is ready, and otherwise only
+//! now and then.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use super::{Action, Fiber, Hub};
+
+/// With others ready, I/O is polled after this many switches...
+const SWITCHES_PER_POLL: usize = 64;
+/// ... or after this time, whichever comes first.
+const TIME_PER_POLL: Duration = Duration::from_millis(1);
+
+impl Hub {
+    /// The next in the queue. Waits where there is none; `None` if there will never be one and the
+    /// root, which waits for something else, has to be told.
+    #[inline]
+    pub(super) fn next(&self) -> Option<NonNull<Fiber>> {
+        loop {
+            match self.round.get() {
+                0 => {
+                    if !self.turn() && !self.interrupt_root() {
+                        return None;
+                    }
+                }
+                left => {
+                    self.round.set(left - 1);
+                    if let Some(fiber) = self.ready.pop() {
+                        return Some(fiber);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
+    /// ever will.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn turn(&self) -> bool {
+        self.remote.drain(self);
+        let hope = if self.ready.is_empty() {
+            self.wait_for_work()
+        } else {
+            self.poll_if_due();
+            true
+        };
+        self.round.set(self.ready.len());
+        hope
+    }
+
+    /// Polls without waiting, if there is anything to poll for and the last time was long ago.
+    pub(super) fn poll_if_due(&self) {
+        let switches = self.switches_since_poll.get() + self.ready.len();
+        self.switches_since_poll.set(switches);
+        let timers = !self.timers.borrow().is_empty();
+        if !timers && !self.poller.is_watching() {
+            return;
+        }
+        let now = Instant::now();
+        if timers {
+            self.fire_timers(now);
+        }
+        if switches >= SWITCHES_PER_POLL || now - self.last_poll.get() >= TIME_PER_POLL {
+            self.last_poll.set(now);
+            self.poll(Some(Duration::ZERO));
+        }
+    }
+
+    /// Waits for I/O, the next timer or another thread; false if there is none of them.
+    pub(super) fn wait_for_work(&self) -> bool {
+        let deadline = self.timers.borrow().next_deadline();
+        if deadline.is_none() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
+            return false;
+        }
+        let now = Instant::now();
+        self.last_poll.set(now);
+        match deadline {
+            Some(deadline) if deadline <= now => {
+                self.fire_timers(now);
+                self.poll(Some(Duration::ZERO));
+            }
+            Some(deadline) => {
+                self.poll(Some(deadline - now));
+                self.fire_timers(Instant::now());
+            }
+            None => self.poll(None),
+        }
+        true
+    }
+
+    pub(super) fn poll(&self, timeout: Option<Duration>) {
+        self.switches_since_poll.set(0);
+        let blocks = timeout != Some(Duration::ZERO);
+        if blocks && !self.remote.begin_sleep() {
+            return;
+        }
+        if let Err(error) = self.poller.wait(timeout, |fiber| self.make_ready(fiber)) {
+            panic!("this thread's hub cannot poll: {error}");
+        }
+        if blocks {
+            self.remote.end_sleep();
+        }
+    }
+
+    pub(super) fn fire_timers(&self, now: Instant) {
+        loop {
+            let due = self.timers.borrow_mut().pop_due(now);
+            match due {
+                // SAFETY: a timer is cancelled before its greenlet ends.
+                Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
+                Some(Action::Call(call)) => self.in_callback(|| call(self)),
+                None => return,
+            }
+        }
+    }
+
+    /// Whether a thread of the pool or the holder of a handle may still wake somebody, or has.
+    pub(super) fn can_be_woken_remotely(&self) -> bool {
+        !self.remote_waiters.is_empty() || Arc::strong_count(&self.remote) > 1 || {
+            // The last handle may have gone after its last post: the count was lowered last.
+            fence(Ordering::Acquire);
+            self.remote.has_posts()
+        }
+    }
+}
