@@ -50,7 +50,7 @@ fn a_hundred_clients_are_served_at_once() {
     for client in clients {
         client.join().unwrap();
     }
-    server.kill();
+    server.kill().unwrap();
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_reader_can_be_timed_out_or_killed_and_the_stream_stays_usable() {
         move || (&a).read(&mut [0; 1]).unwrap()
     });
     yield_now();
-    reader.kill();
+    reader.kill().unwrap();
     assert!(reader.join().unwrap_err().is_killed());
     b.write_all(b"x").unwrap();
     assert_eq!((&a).read(&mut [0; 1]).unwrap(), 1);
@@ -210,8 +210,8 @@ fn an_always_ready_socket_does_not_starve_the_others() {
     let reader = spawn(move || while a.read(&mut [0; 64]).is_ok() {});
     let ticker = spawn(|| (0..20).for_each(|_| sleep(MS)));
     assert!(ticker.wait(Some(Duration::from_secs(60))));
-    reader.kill();
-    writer.kill();
+    reader.kill().unwrap();
+    writer.kill().unwrap();
     join_all([&reader, &writer], None);
 }
 

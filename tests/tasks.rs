@@ -144,7 +144,7 @@ fn join_all_with_a_timeout_returns_those_that_have_ended() {
     let ended = join_all(&tasks, Some(30 * MS));
     assert_eq!(ended.len(), 1);
     assert!(tasks[0].is_finished() && !tasks[1].is_finished());
-    tasks[1].kill();
+    tasks[1].kill().unwrap();
     assert!(tasks[1].wait(None));
 }
 
@@ -160,7 +160,7 @@ fn a_task_killed_before_it_runs_never_runs() {
             None => spawn(body),
             Some(delay) => spawn_later(delay, body),
         };
-        task.kill();
+        task.kill().unwrap();
         assert!(task.join().unwrap_err().is_killed());
     }
     assert!(!ran.get());
@@ -180,8 +180,8 @@ fn a_task_killed_while_it_waits_runs_its_destructors() {
         sleep(FOREVER);
     });
     yield_now();
-    task.kill();
-    task.kill();
+    task.kill().unwrap();
+    task.kill().unwrap();
     assert!(task.wait(None));
     assert!(task.error().unwrap().is_killed());
     assert!(task.is_successful());
@@ -267,7 +267,7 @@ fn a_permit_is_not_lost_when_its_taker_is_killed_after_the_wake() {
     });
     yield_now();
     slots.release(1);
-    waiter.kill();
+    waiter.kill().unwrap();
     assert!(waiter.join().unwrap_err().is_killed());
     assert_eq!(slots.available(), 1);
 }
@@ -283,7 +283,7 @@ fn an_item_is_not_lost_when_its_getter_is_killed_after_the_wake() {
         .collect();
     yield_now();
     queue.put("item");
-    getters[0].kill();
+    getters[0].kill().unwrap();
     assert!(getters[1].wait(Some(FOREVER)));
     assert_eq!(getters[1].value(), Some(&"item"));
 }
@@ -457,7 +457,7 @@ fn a_child_that_ends_while_its_parent_is_parked_does_not_disturb_the_parent() {
         };
         yield_now();
         sleep(10 * MS);
-        starter.kill();
+        starter.kill().unwrap();
         child.is_dead()
     });
     assert!(task.join().unwrap());
@@ -537,7 +537,7 @@ fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
         }
     });
     yield_now();
-    asker.kill();
+    asker.kill().unwrap();
     asker.join().unwrap_err();
     go.send(()).unwrap();
     assert_eq!(pool.run(|| 1).unwrap(), 1);
@@ -554,7 +554,7 @@ fn a_parker_whose_woken_waiter_is_killed_wakes_the_next() {
         .collect();
     yield_now();
     parker.unparker().unpark();
-    waiters[0].kill();
+    waiters[0].kill().unwrap();
     assert!(waiters[1].wait(Some(FOREVER)));
     assert!(waiters[1].error().is_none());
 }

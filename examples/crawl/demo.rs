@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> io::Result<bool> {
     let single = Options { concurrency: 1, ..pooled };
     let sequential = crawler::crawl(vec![url.clone()], &single, &gauge);
     let concurrent = crawler::crawl(vec![url], &pooled, &gauge);
-    server.kill();
+    server.kill().map_err(|error| io::Error::other(error.to_string()))?;
 
     let mut comparison = Comparison::new(sequential, concurrent);
     let in_order = comparison.in_order();

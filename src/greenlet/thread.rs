@@ -11,6 +11,7 @@ use std::ptr::{self, NonNull};
 use super::arena::Arena;
 use super::chore::Chore;
 use super::core::{Core, Phase};
+use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::{counting, life, trace, unwind};
 use crate::stack::overflow::{self, AlternateStack};
@@ -213,6 +214,9 @@ impl Thread {
 
     /// Unwinds the suspended greenlets that the predicate picks. The root is the caller.
     fn unwind_suspended(&self, pick: impl Fn(&Core) -> bool) {
+        if !CAN_UNWIND {
+            return;
+        }
         let root = self.root();
         let suspended = |core: &Core| {
             core.phase.get() == Phase::Active

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::TaskError;
-use crate::greenlet::{GreenletExit, Raised, SwitchError, life};
+use crate::greenlet::{GreenletExit, KillError, Raised, SwitchError, life};
 use crate::hub::{self, Fiber, Interrupt, WaitQueue};
 use crate::report::{Report, ReportKind};
 use crate::time::deadline;
@@ -175,17 +175,26 @@ impl<T: 'static> GreenThread<T> {
     /// task is gone. One that has ended is left as it is.
     ///
     /// Only waits of this library unwind, never foreign code.
-    pub fn kill(&self) {
+    ///
+    /// # Errors
+    ///
+    /// If the task has begun to run and this build cannot unwind.
+    pub fn kill(&self) -> Result<(), KillError> {
         if self.is_finished() {
-            return;
+            return Ok(());
         }
         let fiber = self.task.fiber();
         // One that never ran becomes ready to end.
-        if !self.task.drop_body(&|| hub::with(|hub| hub.make_ready(fiber))) {
-            // Killed twice before it could react is killed once.
-            fiber.cancel_interrupts(|payload| payload.is::<GreenletExit>());
-            hub::with(|hub| hub.interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit))));
+        if self.task.drop_body(&|| hub::with(|hub| hub.make_ready(fiber))) {
+            return Ok(());
         }
+        if !life::CAN_UNWIND {
+            return Err(KillError::CannotUnwind);
+        }
+        // Killed twice before it could react is killed once.
+        fiber.cancel_interrupts(|payload| payload.is::<GreenletExit>());
+        hub::with(|hub| hub.interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit))));
+        Ok(())
     }
 }
 

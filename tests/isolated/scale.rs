@@ -17,7 +17,7 @@ fn a_hundred_thousand_tasks_sleep_at_once_in_a_few_mappings() {
         let made = mappings() - before;
         assert!(emulated || made < 100, "{made} mappings");
         assert!(tasks.iter().all(|task| !task.is_finished()));
-        tasks.iter().for_each(greenlet::GreenThread::kill);
+        tasks.iter().for_each(|task| task.kill().unwrap());
         assert_eq!(greenlet::join_all(&tasks, None).len(), count);
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
