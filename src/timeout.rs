@@ -97,14 +97,13 @@ struct Armed {
 
 impl Armed {
     fn new(deadline: std::time::Instant, id: u64) -> Self {
-        let timer = hub::with(|hub| {
-            let fiber = NonNull::from(hub.current());
-            let fire = move |hub: &hub::Hub| {
-                // SAFETY: the timer is cancelled on the greenlet's own stack, before that ends.
-                hub.interrupt(unsafe { fiber.as_ref() }, Interrupt::Unwind(Box::new(Expired { id })));
-            };
-            hub.set_timer(deadline, Action::Call(Box::new(fire)))
-        });
+        let hub = hub::here();
+        let fiber = NonNull::from(hub.current());
+        let fire = move |hub: &hub::Hub| {
+            // SAFETY: the timer is cancelled on the greenlet's own stack, before that ends.
+            hub.interrupt(unsafe { fiber.as_ref() }, Interrupt::Unwind(Box::new(Expired { id })));
+        };
+        let timer = hub.set_timer(deadline, Action::Call(Box::new(fire)));
         Self { timer, id }
     }
 }

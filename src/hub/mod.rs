@@ -73,18 +73,21 @@ thread_local! {
     static AT_EXIT: AtExit = const { AtExit };
 }
 
-/// Runs `f` with this thread's hub.
+/// This thread's hub.
+///
+/// Whoever waits calls this and then the hub, and not a closure with the hub: only so does a panic
+/// out of the wait name the place in the user's code.
 #[inline]
-pub(crate) fn with<R>(f: impl FnOnce(&Hub) -> R) -> R {
+pub(crate) fn here<'a>() -> &'a Hub {
     let hub = NonNull::new(HUB.get().cast_mut()).unwrap_or_else(Hub::create);
     // SAFETY: a hub lives until its thread ends and every greenlet that could use it is unwound.
-    f(unsafe { hub.as_ref() })
+    unsafe { hub.as_ref() }
 }
 
-/// As [`with`], if there is a hub.
+/// Runs `f` with this thread's hub, if there is one.
 pub(crate) fn with_existing<R>(f: impl FnOnce(&Hub) -> R) -> Option<R> {
     let hub = NonNull::new(HUB.get().cast_mut())?;
-    // SAFETY: as in `with`.
+    // SAFETY: as in `here`.
     Some(f(unsafe { hub.as_ref() }))
 }
 
@@ -111,7 +114,7 @@ impl Hub {
         let hub = NonNull::from(Box::leak(hub));
         HUB.set(hub.as_ptr());
         // SAFETY: the current greenlet is alive.
-        unsafe { current.as_ref() }.thread().scheduler.set(Some(|| with(|hub| hub.pick())));
+        unsafe { current.as_ref() }.thread().scheduler.set(Some(|| here().pick()));
         // Where the thread's locals are being destroyed already, the hub is leaked.
         let _ = AT_EXIT.try_with(|_| ());
         hub

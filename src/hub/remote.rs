@@ -129,7 +129,7 @@ pub struct HubHandle {
 impl HubHandle {
     /// A handle to this thread's hub.
     pub fn current() -> Self {
-        super::with(|hub| Self { remote: hub.remote.clone() })
+        Self { remote: super::here().remote.clone() }
     }
 
     pub(crate) fn remote(&self) -> &Remote {

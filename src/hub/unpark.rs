@@ -63,17 +63,16 @@ impl Parker {
     #[track_caller]
     fn wait(&self, timeout: Option<Duration>) -> bool {
         let deadline = deadline(timeout);
-        super::with(|hub| {
-            // Whoever is unwound after its wake leaves the permit to the next one.
-            let pass_on = || {
-                self.permit.waiting.wake_one(hub);
-            };
-            while !self.permit.available.get() {
-                if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", pass_on) {
-                    break;
-                }
+        let hub = super::here();
+        // Whoever is unwound after its wake leaves the permit to the next one.
+        let pass_on = || {
+            self.permit.waiting.wake_one(hub);
+        };
+        while !self.permit.available.get() {
+            if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", pass_on) {
+                break;
             }
-        });
+        }
         self.permit.available.replace(false)
     }
 }
@@ -82,6 +81,6 @@ impl Unparker {
     /// Makes the permit available, and wakes the parker if it waits.
     pub fn unpark(&self) {
         self.permit.available.set(true);
-        super::with(|hub| self.permit.waiting.wake_one(hub));
+        self.permit.waiting.wake_one(super::here());
     }
 }

@@ -78,22 +78,20 @@ impl ThreadPool {
     pub fn run<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
         let answer = Arc::new(Mutex::new(None));
         let mut posted = Ok(());
-        hub::with(|hub| {
-            let start = |waker: hub::RemoteWaker| {
-                let answer = answer.clone();
-                posted = self.post(Box::new(move || {
-                    let result = catch_unwind(AssertUnwindSafe(f));
-                    *lock(&answer) = Some(result);
-                    waker.wake();
-                    // Where nobody waits any more, this drops the answer, whatever that does.
-                    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(answer))) {
-                        std::mem::forget(second);
-                    }
-                }));
-                posted.is_ok()
-            };
-            hub.wait_remotely(start, "a thread of a pool");
-        });
+        let start = |waker: hub::RemoteWaker| {
+            let answer = answer.clone();
+            posted = self.post(Box::new(move || {
+                let result = catch_unwind(AssertUnwindSafe(f));
+                *lock(&answer) = Some(result);
+                waker.wake();
+                // Where nobody waits any more, this drops the answer, whatever that does.
+                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(answer))) {
+                    std::mem::forget(second);
+                }
+            }));
+            posted.is_ok()
+        };
+        hub::here().wait_remotely(start, "a thread of a pool");
         posted?;
         let result = lock(&answer).take().expect("the thread leaves its result before it wakes the greenlet");
         Ok(result.unwrap_or_else(|payload| resume_unwind(payload)))

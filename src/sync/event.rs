@@ -64,6 +64,6 @@ impl Event {
 
     #[track_caller]
     fn wait_until(&self, timeout: Option<Duration>) -> bool {
-        self.is_set() || hub::with(|hub| hub.wait(&self.waiting, deadline(timeout), "an event"))
+        self.is_set() || hub::here().wait(&self.waiting, deadline(timeout), "an event")
     }
 }

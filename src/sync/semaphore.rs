@@ -62,9 +62,8 @@ impl Semaphore {
             return Some(guard);
         }
         // Whoever gives a permit back while this waits leaves it to this.
-        let given = hub::with(|hub| {
-            hub.wait_for_hand_over(&self.waiting, deadline(timeout), "a semaphore", || self.release(1))
-        });
+        let given = hub::here()
+            .wait_for_hand_over(&self.waiting, deadline(timeout), "a semaphore", || self.release(1));
         // Not `then_some`: a guard that is made is a permit to give back.
         given.then(|| SemaphoreGuard { semaphore: self })
     }

@@ -138,7 +138,7 @@ impl<T: 'static> GreenThread<T> {
     pub(super) fn wait_until(&self, until: Option<std::time::Instant>) -> bool {
         let outcome = self.task.outcome();
         if !outcome.ended.get() {
-            hub::with(|hub| hub.wait(&outcome.waiting, until, "the end of a task"));
+            hub::here().wait(&outcome.waiting, until, "the end of a task");
         }
         outcome.ended.get()
     }
@@ -185,7 +185,7 @@ impl<T: 'static> GreenThread<T> {
         }
         let fiber = self.task.fiber();
         // One that never ran becomes ready to end.
-        if self.task.drop_body(&|| hub::with(|hub| hub.make_ready(fiber))) {
+        if self.task.drop_body(&|| hub::here().make_ready(fiber)) {
             return Ok(());
         }
         if !life::CAN_UNWIND {
@@ -193,7 +193,7 @@ impl<T: 'static> GreenThread<T> {
         }
         // Killed twice before it could react is killed once.
         fiber.cancel_interrupts(|payload| payload.is::<GreenletExit>());
-        hub::with(|hub| hub.interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit))));
+        hub::here().interrupt(fiber, Interrupt::Unwind(Box::new(GreenletExit)));
         Ok(())
     }
 }

@@ -53,7 +53,7 @@ pub fn sleep(duration: Duration) {
 /// As [`sleep`].
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
-    hub::with(|hub| hub.park_until(deadline, "sleep"));
+    hub::here().park_until(deadline, "sleep");
 }
 
 /// Lets every greenlet that is ready run before going on (gevent's `sleep(0)`).
@@ -63,5 +63,5 @@ pub fn sleep_until(deadline: Instant) {
 /// As [`sleep`].
 #[track_caller]
 pub fn yield_now() {
-    hub::with(|hub| hub.yield_now());
+    hub::here().yield_now();
 }

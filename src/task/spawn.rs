@@ -26,15 +26,15 @@ pub fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
 /// As [`spawn`], after a delay. A zero delay lets what is ready now run first.
 pub fn spawn_later<T: 'static>(delay: Duration, body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
     let task = prepare(Greenlet::builder(), body);
-    hub::with(|hub| {
-        if hub.is_shutting_down() {
-            return end_unrun(&task);
-        }
+    let hub = hub::here();
+    if hub.is_shutting_down() {
+        end_unrun(&task);
+    } else {
         let now = Instant::now();
         let start = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         let task = task.clone();
         hub.set_timer(start, Action::Call(Box::new(move |hub| hub.make_ready(task.fiber()))));
-    });
+    }
     GreenThread::new(task)
 }
 
@@ -43,7 +43,12 @@ impl Builder<()> {
     /// result is for whoever joins.
     pub fn spawn<R: 'static>(self, body: impl FnOnce() -> R + 'static) -> GreenThread<R> {
         let task = prepare(self, body);
-        hub::with(|hub| if hub.is_shutting_down() { end_unrun(&task) } else { hub.make_ready(task.fiber()) });
+        let hub = hub::here();
+        if hub.is_shutting_down() {
+            end_unrun(&task);
+        } else {
+            hub.make_ready(task.fiber());
+        }
         GreenThread::new(task)
     }
 }
@@ -92,7 +97,7 @@ fn run<F: FnOnce() -> T, T>(task: Rc<Task<F, T>>) -> Wake {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
         report_panic_of_current(&Raised::from_payload(payload));
     }
-    hub::with(Hub::exit);
+    hub::here().exit();
     Wake
 }
 

@@ -98,23 +98,22 @@ impl Source {
         mut operation: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
         let side = self.side(direction);
-        hub::with(|hub| {
-            let mut until = None;
-            loop {
-                if side.ready.get() {
-                    match operation(self.fd.as_raw_fd()) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => side.ready.set(false),
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                        result => {
-                            hub.spend_budget();
-                            return result;
-                        }
+        let hub = hub::here();
+        let mut until = None;
+        loop {
+            if side.ready.get() {
+                match operation(self.fd.as_raw_fd()) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => side.ready.set(false),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    result => {
+                        hub.spend_budget();
+                        return result;
                     }
                 }
-                let until = *until.get_or_insert_with(|| deadline(timeout));
-                self.wait(hub, direction, until, why)?;
             }
-        })
+            let until = *until.get_or_insert_with(|| deadline(timeout));
+            self.wait(hub, direction, until, why)?;
+        }
     }
 
     /// Waits until an operation is worth trying.
