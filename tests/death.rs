@@ -168,31 +168,6 @@ fn dropping_an_unstarted_greenlet_drops_its_body() {
 }
 
 #[test]
-fn a_greenlet_that_dropped_its_own_last_handle_is_unwound_before_the_switch_it_made_returns() {
-    let main = Greenlet::<[u64; 4]>::current();
-    let dropped = counter();
-    let own: Rc<RefCell<Option<Greenlet<[u64; 4]>>>> = Rc::default();
-    let g = {
-        let (own, guard) = (own.clone(), Dropped(dropped.clone()));
-        Greenlet::new(move |_| {
-            let _guard = guard;
-            own.borrow_mut().take();
-            main.switch([5; 4])
-        })
-    };
-    *own.borrow_mut() = Some(g.clone());
-    // Only the cell and the greenlet itself know of it once it runs.
-    let start = move || g.switch([0; 4]);
-    let handle_of_main = start;
-    let value = {
-        let moved = handle_of_main;
-        moved()
-    };
-    assert_eq!(value, [5; 4]);
-    assert_eq!(dropped.get(), 1, "the handle in the closure went with the call");
-}
-
-#[test]
 fn dropping_a_chain_unwinds_the_child_and_then_the_parent() {
     let order: Rc<RefCell<Vec<&str>>> = Rc::default();
     struct Note(&'static str, Rc<RefCell<Vec<&'static str>>>);
@@ -537,4 +512,63 @@ fn unwind_all_unwinds_what_is_suspended() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn who_drops_a_last_handle_while_it_has_none_itself_is_not_unwound_meanwhile() {
+    let (main, dropped, went_on) =
+        (Greenlet::<()>::current(), Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+    let victim = {
+        let (main, guard) = (main.clone(), Dropped(dropped.clone()));
+        Greenlet::<()>::new(move |()| {
+            let _guard = guard;
+            main.switch(())
+        })
+    };
+    victim.switch(());
+    let own: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+    let child: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+    let dropper = {
+        let (own, child, went_on) = (own.clone(), child.clone(), went_on.clone());
+        Greenlet::<()>::new(move |()| {
+            main.switch(());
+            // The child's end brought control here. Nothing refers to this greenlet any more.
+            child.take().unwrap().set_parent(&main).unwrap();
+            own.take();
+            drop(victim);
+            went_on.set(true);
+        })
+    };
+    dropper.switch(());
+    let last = Greenlet::<()>::builder().parent(&dropper).build(|()| ());
+    *child.borrow_mut() = Some(last.clone());
+    *own.borrow_mut() = Some(dropper);
+    assert!(last.try_switch(()).is_ok(), "the dropper's result: nothing was raised in it or in main");
+    assert!(went_on.get());
+    assert_eq!(dropped.get(), 1);
+}
+
+#[test]
+fn a_throw_that_passes_through_an_unstarted_greenlet_keeps_no_ancestor_while_it_waits() {
+    let (main, dropped) = (Greenlet::<()>::current(), Rc::new(Cell::new(0)));
+    let parent = {
+        let (main, guard) = (main.clone(), Dropped(dropped.clone()));
+        Greenlet::<()>::new(move |()| {
+            let _guard = guard;
+            let _ = main.try_switch(());
+            main.switch(());
+        })
+    };
+    parent.switch(());
+    let unstarted = Greenlet::<()>::builder().parent(&parent).build(|()| ());
+    let thrower = {
+        let unstarted = unstarted.clone();
+        Greenlet::<()>::new(move |()| unstarted.throw("error"))
+    };
+    thrower.switch(());
+    // The parent has caught it and waits, and so does the thrower.
+    unstarted.set_parent(&main).unwrap();
+    assert_eq!(dropped.get(), 0);
+    drop(parent);
+    assert_eq!(dropped.get(), 1, "that was the last handle");
 }

@@ -188,6 +188,13 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     }
 }
 
+impl<R: 'static, Y: 'static, T: 'static> Drop for Generator<R, Y, T> {
+    /// Ends the body, even where a generator inside of it still refers to it as its resumer.
+    fn drop(&mut self) {
+        self.greenlet.unwind_where_it_waits();
+    }
+}
+
 impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// Hands `value` to the resumer, and waits for the next value from one.
     ///

@@ -116,6 +116,8 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
                 return die_into_scheduler(core, parcel);
             }
             Phase::Active => return die_into(core, receiver, parcel),
+            // An error passes by a parent that has nothing to run, and leaves it as it is.
+            Phase::Unstarted if parcel.content.is_err() && receiver.body().is_none() => {}
             Phase::Unstarted if parcel.content.is_err() => {
                 let kept = keep(NonNull::from(receiver));
                 end_unstarted(receiver);

@@ -10,6 +10,8 @@
 mod arena;
 mod builder;
 mod chore;
+#[cfg(doctest)]
+mod compile_fail;
 pub mod context;
 pub(crate) mod core;
 pub(crate) mod counting;
@@ -215,7 +217,8 @@ impl<T: 'static> Greenlet<T> {
     /// without a call of the panic hook. Waits as [`switch`](Self::switch) does.
     ///
     /// An unstarted target ends without running, and the error goes to its parent; so does an
-    /// error thrown into a dead one. Thrown at the caller itself it is raised here.
+    /// error thrown into a dead one. A target without a body refuses it. Thrown at the caller itself
+    /// it is raised here.
     ///
     /// # Panics
     ///
@@ -347,6 +350,13 @@ impl<T: 'static> Greenlet<T> {
     /// Forgets it.
     pub(crate) fn clear_record(&self) {
         self.core().record.set(std::ptr::null_mut());
+    }
+
+    /// Does what dropping the last handle does, if the greenlet is suspended.
+    fn unwind_where_it_waits(&self) {
+        if self.state() == State::Suspended {
+            unwind::unwind_or_abandon(self.core, false);
+        }
     }
 
     /// Whether this is the greenlet's parent.

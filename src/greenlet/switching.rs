@@ -112,9 +112,13 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
         return parcel.refused(SwitchError::CannotUnwind);
     }
     let event = if parcel.content.is_err() { EventKind::Throw } else { EventKind::Switch };
-    // The caller keeps the target, and that keeps its ancestors while nobody changes the links.
-    let mut _ancestor: Option<Kept> = None;
+    // The caller keeps the target, and that keeps its ancestors while nobody changes the links. Once
+    // destructors have run, who is looked at has to be kept.
+    let mut kept: Option<Kept> = None;
     loop {
+        if kept.is_some() {
+            kept = Some(keep(NonNull::from(receiver)));
+        }
         match receiver.phase.get() {
             Phase::Active if ptr::eq(receiver, me) => {
                 if me.thread().is_traced() {
@@ -126,19 +130,9 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
             Phase::Active if receiver.waits_for.get().is(Tag::ANYTHING) => break,
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
             Phase::Active => return parcel.refused(SwitchError::wrong_type::<T>()),
-            Phase::Unstarted if parcel.content.is_err() => {
-                // Destructors run here, which may let go of the receiver.
-                let kept = keep(NonNull::from(receiver));
+            Phase::Unstarted if parcel.content.is_err() && receiver.body().is_some() => {
+                kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
-                let Some(parent) = receiver.parent.get() else {
-                    return parcel.refused(SwitchError::ThreadEnding);
-                };
-                let ancestor = keep(parent);
-                drop(kept);
-                _ancestor = Some(ancestor);
-                // SAFETY: kept by what was just stored.
-                receiver = unsafe { parent.as_ref() };
-                continue;
             }
             Phase::Unstarted => match receiver.body() {
                 None => return parcel.refused(SwitchError::NoBody),
@@ -163,6 +157,8 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
     let chore = Chore::of(me, event, discard);
     thread.make_current(NonNull::from(receiver));
+    // What runs needs no count, so this runs nothing; it would keep the receiver while `me` waits.
+    drop(kept);
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
     // next one to `me` is for a T.
     unsafe {

@@ -253,6 +253,8 @@ impl Thread {
         self.unwind_suspended(|_| true);
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
+        // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
+        drop(self.stacks.replace(Pool::new()));
         self.root.set(None);
         FAST.set(ptr::null());
         SLOW.set(ptr::null());

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::core::Core;
-use super::counting::{release, retain};
+use super::counting::{keep, release, retain};
 use super::error::KillError;
 use super::life::{CAN_UNWIND, describe, report_dropped};
 use super::parcel;
@@ -28,11 +28,14 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<Result<(), KillError>, Raise
     if victim.unwinder.get().is_some() || victim.abandoned.get() {
         return Ok(Err(KillError::Refused));
     }
+    // As any parent's, its place is counted: who unwinds somebody is not unwound for want of a handle.
+    let kept = keep(NonNull::from(me));
     victim.unwinder.set(Some(NonNull::from(me)));
     me.waits_for.set(Tag::ANYTHING);
     // SAFETY: the victim is suspended.
     let landed = unsafe { raise_in(me, victim, Raised::exit()) };
     victim.unwinder.set(None);
+    drop(kept);
     // SAFETY: whoever switched here saw that anything is waited for.
     let brought = unsafe { parcel::open_unwanted(landed) };
     let ended = victim.is_dead();

@@ -4,11 +4,14 @@
 //! that ended and what it said.
 
 mod exit;
+mod leaks;
 mod overflow;
 #[cfg(feature = "hub")]
 mod scale;
+mod shutdown;
 #[cfg(feature = "hub")]
 mod tasks;
+mod unwinding;
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

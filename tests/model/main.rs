@@ -1,0 +1,77 @@
+//! Random programs of greenlets, run on the crate and by the rules: what is observed must be equal.
+//!
+//! `program.rs` says what a program is, `rules.rs` what has to happen, `real.rs` makes it happen, and
+//! `trace.rs` has the words for what is observed. To learn how greenlets behave, read `rules.rs`; to
+//! read a failure, know that every line of it begins with the number of the greenlet that ran.
+//!
+//! `PROPTEST_CASES` sets how many programs each test runs.
+
+mod program;
+mod real;
+mod rules;
+mod smaller;
+mod trace;
+mod value;
+
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use crate::program::{Op, programs};
+use crate::smaller::smaller;
+use crate::trace::Entry;
+use crate::value::{Large, Value};
+
+/// A failure shows the first difference, after so many observations that agree.
+const SHOWN: usize = 12;
+
+#[test]
+fn short_programs_do_what_the_rules_say() {
+    check::<u64>(30);
+}
+
+#[test]
+fn long_programs_do_what_the_rules_say() {
+    check::<u64>(150);
+}
+
+#[test]
+fn programs_that_send_large_values_do_what_the_rules_say() {
+    check::<Large>(100);
+}
+
+/// Compares the crate with the rules in programs of up to so many operations.
+fn check<T: Value>(most: usize) {
+    let compare =
+        |program: Vec<Op>| difference::<T>(&program).map_or(Ok(()), |_| Err(TestCaseError::fail("")));
+    match TestRunner::new(config()).run(&programs(most), compare) {
+        Ok(()) => {}
+        Err(TestError::Fail(_, program)) => {
+            let program = smaller(program, |program| difference::<T>(program).is_some());
+            let difference = difference::<T>(&program).unwrap_or_default();
+            panic!("a program differs from the rules: {program:?}\n{difference}");
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn config() -> Config {
+    let cases = if cfg!(debug_assertions) { 200 } else { 2000 };
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    Config { failure_persistence: None, ..Config::with_cases(asked_for.unwrap_or(cases)) }
+}
+
+/// How a program differs from the rules, if it does.
+fn difference<T: Value>(program: &[Op]) -> Option<String> {
+    let expected = rules::run(program);
+    let seen = match real::run::<T>(program) {
+        Ok(seen) => seen,
+        Err(panic) => return Some(format!("it panicked: {panic}")),
+    };
+    if expected == seen {
+        return None;
+    }
+    let same = expected.iter().zip(&seen).take_while(|(expected, seen)| expected == seen).count();
+    let before: String =
+        seen[same.saturating_sub(SHOWN)..same].iter().map(|entry| format!("    {entry:?}\n")).collect();
+    let show = |entry: Option<&Entry>| entry.map_or("the end".into(), |entry| format!("{entry:?}"));
+    Some(format!("{before}then {}\nnot  {}", show(seen.get(same)), show(expected.get(same))))
+}
