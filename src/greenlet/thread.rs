@@ -29,13 +29,14 @@ thread_local! {
 /// The current greenlet if a switch may take the fast path.
 #[inline(always)]
 pub(crate) fn fast_current() -> *const Core {
-    FAST.get()
+    FAST.with(Cell::get)
 }
 
 /// What the fast path does to make `core` current.
 #[inline(always)]
 pub(crate) fn set_fast_current(core: *const Core) {
-    FAST.set(core);
+    // Not `LocalKey::set`, which is a call where it is not inlined.
+    FAST.with(|fast| fast.set(core));
 }
 
 /// What [`Thread::scheduler`] calls.
@@ -141,10 +142,10 @@ impl Thread {
     pub(crate) fn make_current(&self, core: NonNull<Core>) {
         // SAFETY: what becomes current is alive.
         if unsafe { core.as_ref() }.refs.get() > 0 && !self.slow.get() {
-            FAST.set(core.as_ptr());
+            set_fast_current(core.as_ptr());
         } else {
             SLOW.set(core.as_ptr());
-            FAST.set(ptr::null());
+            set_fast_current(ptr::null());
         }
     }
 
