@@ -572,3 +572,35 @@ fn a_throw_that_passes_through_an_unstarted_greenlet_keeps_no_ancestor_while_it_
     drop(parent);
     assert_eq!(dropped.get(), 1, "that was the last handle");
 }
+
+#[test]
+fn an_error_may_pass_a_parent_whose_destructor_lets_go_of_the_rest_of_the_way() {
+    struct Reparent(Rc<RefCell<Option<Greenlet<()>>>>);
+    impl Drop for Reparent {
+        fn drop(&mut self) {
+            if let Some(g) = self.0.take() {
+                g.set_parent(&Greenlet::<()>::root()).unwrap();
+            }
+        }
+    }
+    let main = Greenlet::<()>::current();
+    let (dropped, heard) = (counter(), counter());
+    let grandparent = {
+        let (guard, heard) = (Dropped(dropped.clone()), heard.clone());
+        Greenlet::<()>::new(move |()| {
+            let _guard = guard;
+            heard.set(u32::from(main.try_switch(()).is_err()));
+        })
+    };
+    grandparent.switch(());
+    let slot = Rc::new(RefCell::new(None));
+    let reparent = Reparent(slot.clone());
+    let parent = Greenlet::<()>::builder().parent(&grandparent).build(move |()| drop(reparent));
+    let g = Greenlet::<()>::builder().parent(&parent).build(|()| panic!("error"));
+    drop((parent, grandparent));
+    *slot.borrow_mut() = Some(g.clone());
+    // The error ends the parent, whose destructor makes it, and the grandparent, unreferenced. The
+    // grandparent is the next on the way all the same.
+    g.try_switch(()).unwrap();
+    assert_eq!((heard.get(), dropped.get()), (1, 1));
+}

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 
 use super::chore::Chore;
 use super::core::{Core, GreenletBase, Phase, nowhere};
-use super::counting::{free, keep};
+use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
@@ -106,34 +106,35 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
     let mut next = successor.or(core.parent.get());
+    // This greenlet keeps its parent, and that its own, while nobody changes the links. Once
+    // destructors have run, who is looked at has to be kept.
+    let mut kept: Option<Kept> = None;
     loop {
         // Destructors that run here may begin to unwind this greenlet, or change the links.
         let receiver = core.unwinder.get().or(next).expect("a root lives as long as its thread's greenlets");
         // SAFETY: a successor is ready, an unwinder waits, and a link is counted.
         let receiver = unsafe { receiver.as_ref() };
+        if kept.is_some() {
+            kept = Some(keep(NonNull::from(receiver)));
+        }
         match receiver.phase.get() {
             Phase::Active if parcel.cannot_be_for(receiver.waits_for.get()) => {
+                drop(kept);
                 return die_into_scheduler(core, parcel);
             }
-            Phase::Active => return die_into(core, receiver, parcel),
+            Phase::Active => return die_into(core, receiver, parcel, kept),
             // An error passes by a parent that has nothing to run, and leaves it as it is.
             Phase::Unstarted if parcel.content.is_err() && receiver.body().is_none() => {}
             Phase::Unstarted if parcel.content.is_err() => {
-                let kept = keep(NonNull::from(receiver));
+                kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
-                next = receiver.parent.get();
-                // The parent of what is let go here is kept by this thread's root at least: see
-                // that it is not the one that goes.
-                let _kept_too = next.map(keep);
-                drop(kept);
-                continue;
             }
             Phase::Unstarted => match receiver.body().map(|body| parcel.suits(body.value)) {
                 Some(true) if receiver.class.get() == core.class.get() && receiver.stack.get().is_none() => {
-                    return pass_stack_on(core, receiver, parcel);
+                    return pass_stack_on(core, receiver, parcel, kept);
                 }
                 Some(true) => match prepare(receiver) {
-                    Ok(()) => return die_into(core, receiver, parcel),
+                    Ok(()) => return die_into(core, receiver, parcel, kept),
                     Err(error) => parcel.refuse(SwitchError::Stack(error)),
                 },
                 Some(false) => parcel.refuse(SwitchError::wrong_type::<T>()),
@@ -169,7 +170,7 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
     };
     // SAFETY: the scheduler picks what is suspended or just prepared; the root lives as long as its
     // thread.
-    die_into(core, unsafe { next.as_ref() }, Parcel { content })
+    die_into(core, unsafe { next.as_ref() }, Parcel { content }, None)
 }
 
 /// Drops the greenlet's local data, on its own stack.
@@ -180,8 +181,14 @@ pub(crate) fn end_locals(core: &Core) {
     }
 }
 
-/// Ends the current greenlet by continuing `receiver`, which is suspended or just prepared.
-fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> Departure {
+/// Ends the current greenlet by continuing `receiver`, which is suspended or just prepared, and which
+/// `kept` keeps where links do not.
+fn die_into<T: 'static>(
+    core: &Core,
+    receiver: &Core,
+    mut parcel: Parcel<T>,
+    kept: Option<Kept>,
+) -> Departure {
     let thread = core.thread();
     let waits_for = receiver.waits_for.get();
     let unwanted = waits_for.is(Tag::ANYTHING);
@@ -203,6 +210,8 @@ fn die_into<T: 'static>(core: &Core, receiver: &Core, mut parcel: Parcel<T>) -> 
         unsafe { thread.stacks().borrow_mut().give_back(stack) };
     }
     thread.make_current(NonNull::from(receiver));
+    // What runs needs no count, so this runs nothing.
+    drop(kept);
     let target = receiver.stack_pointer.get();
     // SAFETY: the receiver is suspended or just prepared, and now current. What is saved here is
     // not continued.
@@ -244,7 +253,7 @@ fn event_of_death<T>(parcel: &Parcel<T>) -> EventKind {
 
 /// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
 /// parents needs one stack in all.
-fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Departure {
+fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>, kept: Option<Kept>) -> Departure {
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
@@ -254,6 +263,8 @@ fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>) -> Dep
     heir.phase.set(Phase::Active);
     mark_dead(core);
     core.thread().make_current(NonNull::from(heir));
+    // What runs needs no count, so this runs nothing.
+    drop(kept);
     let message = chore.map_or(message, |chore| chore.settle(message));
     Departure { message, target: std::ptr::null_mut() }
 }
