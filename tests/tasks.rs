@@ -558,3 +558,12 @@ fn a_parker_whose_woken_waiter_is_killed_wakes_the_next() {
     assert!(waiters[1].wait(Some(FOREVER)));
     assert!(waiters[1].error().is_none());
 }
+
+#[test]
+fn a_task_starts_with_the_context_of_its_spawner_as_it_was_then() {
+    static REQUEST: greenlet::context::Key<u32> = greenlet::context::Key::new();
+    REQUEST.set(7);
+    let seen = spawn(|| REQUEST.get());
+    REQUEST.set(8);
+    assert_eq!(seen.join().unwrap(), Some(7));
+}

@@ -26,15 +26,17 @@ struct Binding {
 /// A key of contexts, to be declared as a `static`.
 ///
 /// ```
-/// use greenlet::context::Key;
+/// use greenlet::Greenlet;
+/// use greenlet::context::{Context, Key};
 ///
 /// static REQUEST: Key<u64> = Key::new();
 ///
 /// assert_eq!(REQUEST.get(), None);
 /// REQUEST.set(7);
-/// let seen = greenlet::spawn(|| REQUEST.get());
+/// let seven = Context::current();
 /// REQUEST.set(8);
-/// assert_eq!(seen.join().unwrap(), Some(7), "the context of the spawner, as it was then");
+/// let heir = Greenlet::builder().context(seven).build(|()| assert_eq!(REQUEST.get(), Some(7)));
+/// heir.switch(());
 /// ```
 pub struct Key<T: 'static> {
     /// The key's address is its identity, and this makes it take room.
