@@ -1,9 +1,9 @@
 //! Leaving one greenlet for another.
 //!
-//! [`transfer`] is the hot path, inlined into the caller: two thread-local words, three
-//! comparisons, two stores, the switch. Whatever is not plain (a target that is unstarted, dead,
-//! the caller itself or waiting for another type; a caller without handles) goes to
-//! [`deliver`].
+//! [`transfer`] is the hot path, inlined into the caller: one thread-local word, five comparisons,
+//! two stores, the switch. Whatever is not plain (a target that is unstarted, dead, the caller
+//! itself or waiting for another type; a caller without handles; a trace hook; a panic under way)
+//! goes to [`deliver`].
 
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::panic;
 use std::ptr::NonNull;
 
 use crate::greenlet::core::{Core, Phase};
@@ -54,7 +55,7 @@ impl Interrupt {
     #[track_caller]
     fn raise(self) -> ! {
         match self {
-            Self::Unwind(payload) => super::raise(payload),
+            Self::Unwind(payload) => panic::resume_unwind(payload),
             Self::Panic(text) => panic!("{text}"),
         }
     }

@@ -20,7 +20,6 @@ mod unpark;
 mod wait_queue;
 mod waits;
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic;
 use std::ptr::{self, NonNull};
@@ -338,9 +337,4 @@ impl Drop for Waiting<'_> {
             self.me.state.set(FiberState::Running);
         }
     }
-}
-
-/// Raises a payload that was thrown at a greenlet from outside.
-pub(crate) fn raise(payload: Box<dyn Any + Send>) -> ! {
-    panic::resume_unwind(payload)
 }
