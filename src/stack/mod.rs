@@ -32,29 +32,45 @@ pub const MIN_STACK_SIZE: usize = 16 * 1024;
 const STAGGER_PLACES: usize = 16;
 const STAGGER_STEP: usize = 64;
 
-/// A stack in use. Whoever holds it gives it back to the pool it came from.
+/// A stack in use, in one word: where it ends, and its class in the bits that are zero there.
+/// Whoever holds it gives it back to the pool it came from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stack {
-    end: NonNull<u8>,
-    class: SizeClass,
-}
+pub(crate) struct Stack(NonNull<u8>);
 
 impl Stack {
+    /// Slots end at page boundaries, and no class needs this many bits.
+    const CLASS_BITS: usize = 0xff;
+
+    fn new(end: NonNull<u8>, class: SizeClass) -> Self {
+        Self(end.map_addr(|end| end | usize::from(class.0)))
+    }
+
+    fn end(self) -> NonNull<u8> {
+        // SAFETY: the class is not more than was added to the address of the end.
+        unsafe { self.0.sub(usize::from(self.class().0)) }
+    }
+
+    #[inline]
+    fn class(self) -> SizeClass {
+        SizeClass((self.0.addr().get() & Self::CLASS_BITS) as u8)
+    }
+
     /// Where the first frame goes; 16-byte aligned.
+    #[inline]
     pub(crate) fn top(self) -> NonNull<u8> {
-        let place = (self.end.addr().get() >> self.class.0) % STAGGER_PLACES;
+        let place = (self.0.addr().get() >> self.class().0) % STAGGER_PLACES;
         // SAFETY: a slot is at least MIN_STACK_SIZE long, the offset less than 1 KiB.
-        unsafe { self.end.sub(place * STAGGER_STEP) }
+        unsafe { self.end().sub(place * STAGGER_STEP) }
     }
 
     /// The lowest address of the slot, which is where the guard page is.
     pub(crate) fn guard(self) -> usize {
-        self.end.addr().get() - self.class.bytes()
+        self.end().addr().get() - self.size()
     }
 
     /// The whole slot in bytes, guard page included.
     pub(crate) fn size(self) -> usize {
-        self.class.bytes()
+        self.class().bytes()
     }
 }
 
@@ -71,6 +87,7 @@ impl SizeClass {
     pub(crate) const DEFAULT: Self = Self(DEFAULT_STACK_SIZE.trailing_zeros() as u8);
 
     /// The class that holds `bytes`, a guard page, and at least one page more.
+    #[inline]
     pub(crate) fn for_bytes(bytes: usize) -> Result<Self, StackError> {
         let smallest = MIN_STACK_SIZE.max(2 * page_size());
         let class = bytes

@@ -31,7 +31,7 @@ impl Pool {
     /// stands on it and leaves it before the pool is asked for a stack.
     #[inline]
     pub(crate) unsafe fn give_back(&mut self, stack: Stack) {
-        self.classes[stack.class.index()].give_back(stack);
+        self.classes[stack.class().index()].give_back(stack);
     }
 
     /// Returns the memory of every waiting stack to the system; the address space is kept.
@@ -52,24 +52,17 @@ struct Class {
     free: Vec<Stack>,
     trimmed: usize,
     regions: Vec<Region>,
-    in_use: usize,
 }
 
 impl Class {
     const fn new() -> Self {
-        Self { free: Vec::new(), trimmed: 0, regions: Vec::new(), in_use: 0 }
+        Self { free: Vec::new(), trimmed: 0, regions: Vec::new() }
     }
 
     #[inline]
     fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
-        let stack = match self.free.pop() {
-            Some(stack) => stack,
-            None => self.carve(class)?,
-        };
-        if self.trimmed > self.free.len() {
-            self.trimmed = self.free.len();
-        }
-        self.in_use += 1;
+        let Some(stack) = self.free.pop() else { return self.carve(class) };
+        self.trimmed = self.trimmed.min(self.free.len());
         Ok(stack)
     }
 
@@ -90,7 +83,6 @@ impl Class {
 
     #[inline]
     fn give_back(&mut self, stack: Stack) {
-        self.in_use -= 1;
         if self.free.len() - self.trimmed >= WARM {
             self.trim_coldest();
         }
@@ -111,7 +103,8 @@ impl Class {
 
 impl Drop for Class {
     fn drop(&mut self) {
-        if self.in_use > 0 {
+        let carved: usize = self.regions.iter().map(Region::carved).sum();
+        if carved > self.free.len() {
             // A greenlet that refused to unwind still stands on one of these stacks, and others
             // may hold pointers into it: its memory is never freed.
             std::mem::forget(std::mem::take(&mut self.regions));

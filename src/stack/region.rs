@@ -41,11 +41,16 @@ impl Region {
         self.next += self.class.bytes();
         // SAFETY: `next` is at most `len`, so the address is inside the mapping or its end.
         let end = unsafe { self.base.add(self.next) };
-        Some(Ok(Stack { end, class: self.class }))
+        Some(Ok(Stack::new(end, self.class)))
     }
 
     pub(crate) fn slots(&self) -> usize {
         self.len / self.class.bytes()
+    }
+
+    /// How many slots were handed out.
+    pub(crate) fn carved(&self) -> usize {
+        self.next / self.class.bytes()
     }
 }
 
