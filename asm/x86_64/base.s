@@ -1,5 +1,5 @@
-// The base frame of every greenlet: where its first switch lands, and where its
-// backtrace leaves it for the stack of its parent.
+// The base frame of every greenlet: where its first switch lands, where its end leaves from, and
+// where its backtrace goes over to the stack of its parent.
 //
 //   in    rdi = word   rsi = kind
 //
@@ -9,8 +9,11 @@
 //    -8    |  0                                 |  \  frame record that ends a
 //   -16    |  0                          <- rbp |  /  frame-pointer walk
 //   -24    |  control block of the greenlet     |
-//   -32    |  rip = this routine                |  first: the suspended layout of switch.s,
-//   -40    |  rbp = top - 16                    |  then: padding, return address (label 2)
+//   -32    |  entry: the function to call       |
+//   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
+//   -48    |  rip = this routine                |   | An heir of the stack is laid out here, too.
+//   -56    |  rbp = top - 16                    |  /
+//   -64    |  where to go on from here   <- rsp |  written by the entry
 //          +------------------------------------+
 //
 // The canonical frame address is that of the frame the *current* parent is suspended in:
@@ -18,10 +21,11 @@
 //   cfa = (*(rbp - 8))->parent->stack_pointer + 24
 //
 // It is a signal frame to debuggers, because frame addresses need not fall from one stack
-// to the next and because the return address is exact: nothing was called before it.
+// to the next.
 //
-// `start` is entered by a jump with a return address made by hand. A `call` without its
-// `ret` would leave the return-stack predictor off by one for good.
+// The entry comes back when the greenlet has ended, with the message for whoever continues, and
+// resume.s, which follows, leaves by a jump. So the call is matched by its return: one that is
+// not would leave the return-stack predictor off by one for good.
 
     .cfi_startproc
     .cfi_signal_frame
@@ -34,10 +38,12 @@
     .cfi_undefined r14
     .cfi_undefined r15
     endbr64
-    sub rsp, 8
-    lea rax, [rip + 2f]
-    push rax
-    jmp {start}
-2:
-    ud2
-    .cfi_endproc
+    sub rsp, 24
+    mov rdx, rsi
+    mov rsi, rdi
+    mov rdi, [rbp - 8]
+    mov rcx, rsp
+    call [rbp - 16]
+    mov rdi, rax
+    mov rsi, rdx
+    mov rcx, [rsp]

@@ -3,7 +3,7 @@
 //   in    rdi = word     rsi = kind     (the message for the target)
 //         rcx = the target's saved stack pointer
 //
-// The second half of switch.s; nothing of this stack is kept.
+// The second half of switch.s; nothing of this stack is kept. It also ends base.s.
 
     mov rsp, rcx
     pop rbp

@@ -7,8 +7,7 @@
 //! - [`resume`]: continue the target and give this stack up.
 //! - [`switch_call`]: save where I am, call a function on the target's stack, continue the
 //!   target with what it returns.
-//! - [`init_stack`]: lay out a fresh stack so that the first switch to it enters
-//!   [`Base::start`].
+//! - [`init_stack`]: lay out a fresh stack so that the first switch to it calls an [`Entry`].
 //!
 //! The instructions themselves are in `asm/`, one routine a file. This floor knows nothing
 //! of greenlets but what [`Base`] tells its base frame, and it must never touch memory other
@@ -26,9 +25,7 @@ use aarch64 as imp;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as imp;
 
-pub(crate) use imp::{
-    SUSPENDED_WORDS, init_stack, resume, set_owner, switch, switch_call, switch_out_of_line,
-};
+pub(crate) use imp::{SUSPENDED_WORDS, init_stack, resume, switch, switch_call, switch_out_of_line};
 
 /// What travels in registers from the side that leaves to the side that lands.
 ///
@@ -46,17 +43,16 @@ pub(crate) type StackPointer = *mut u8;
 /// A function that [`switch_call`] runs on the target's stack.
 pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Message;
 
-/// What the floor above supplies to the base frame of its stacks.
+/// What the base frame of a stack calls, with the owner that the stack was laid out for and the
+/// first message switched to it. It returns when the owner has ended: with a message for a
+/// suspended stack, whose stack pointer it has written to the last argument.
+pub(crate) type Entry =
+    unsafe extern "C" fn(*const (), MaybeUninit<usize>, usize, &mut StackPointer) -> Message;
+
+/// What the unwinding information of the base frame has to know of the floor above.
 pub(crate) trait Base {
-    /// Offset in a control block of the pointer to the parent's control block.
+    /// Offset in an owner's control block of the pointer to its parent's.
     const PARENT: usize;
     /// Offset in a control block of the saved stack pointer.
     const STACK_POINTER: usize;
-
-    /// Runs on a fresh stack with the first message switched to it; never returns.
-    ///
-    /// # Safety
-    ///
-    /// Only the base frame calls it.
-    unsafe extern "C" fn start(word: MaybeUninit<usize>, kind: usize) -> !;
 }

@@ -4,7 +4,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Base, Message, OnTarget, StackPointer};
+use super::{Base, Entry, Message, OnTarget, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 3;
@@ -97,33 +97,26 @@ pub(crate) unsafe extern "sysv64" fn switch_call(
     )
 }
 
-/// Lays out a fresh stack whose first switch enters [`Base::start`], and returns its stack pointer.
+/// Lays out a stack whose first switch calls `entry`, and returns its stack pointer.
 ///
 /// # Safety
 ///
-/// `top` is 16-byte aligned and the writable end of a stack that nobody uses.
-pub(crate) unsafe fn init_stack<B: Base>(top: NonNull<u8>, owner: *const ()) -> StackPointer {
+/// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that `entry`'s
+/// predecessor leaves as it ends.
+#[inline]
+pub(crate) unsafe fn init_stack<B: Base>(top: NonNull<u8>, owner: *const (), entry: Entry) -> StackPointer {
     let words = top.cast::<usize>().as_ptr();
-    // SAFETY: the caller vouches for the stack; five words below its top are part of it.
+    // SAFETY: the caller vouches for the stack; seven words below its top are part of it.
     unsafe {
         let record = words.sub(2);
         record.write(0);
         record.add(1).write(0);
         words.sub(3).write(owner.addr());
-        words.sub(4).write(base::<B> as *const () as usize);
-        words.sub(5).write(record.addr());
-        words.sub(5).cast()
+        words.sub(4).write(entry as usize);
+        words.sub(6).write(base::<B> as *const () as usize);
+        words.sub(7).write(record.addr());
+        words.sub(7).cast()
     }
-}
-
-/// Tells the base frame of the stack that ends at `top` whose stack it is now.
-///
-/// # Safety
-///
-/// The stack was laid out by [`init_stack`], and the caller runs on it or owns it.
-pub(crate) unsafe fn set_owner(top: NonNull<u8>, owner: *const ()) {
-    // SAFETY: the slot is part of the stack, and only backtraces read it.
-    unsafe { top.cast::<usize>().as_ptr().sub(3).write(owner.addr()) }
 }
 
 /// The base frame, see `asm/x86_64/base.s`.
@@ -131,8 +124,9 @@ pub(crate) unsafe fn set_owner(top: NonNull<u8>, owner: *const ()) {
 unsafe extern "sysv64" fn base<B: Base>() {
     naked_asm!(
         include_str!("../../asm/x86_64/base.s"),
+        include_str!("../../asm/x86_64/resume.s"),
+        ".cfi_endproc",
         parent = const B::PARENT,
         stack_pointer = const B::STACK_POINTER,
-        start = sym B::start,
     )
 }

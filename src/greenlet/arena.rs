@@ -15,13 +15,19 @@ pub(crate) struct Arena {
     chunks: RefCell<Vec<NonNull<[Core]>>>,
     /// The first of the vacant blocks, linked by their parent fields.
     vacant: Cell<Option<NonNull<Core>>>,
-    live: Cell<usize>,
 }
 
 impl Arena {
-    /// How many blocks are in use.
-    pub(crate) fn live(&self) -> usize {
-        self.live.get()
+    /// How many blocks are in use. Counts the others.
+    pub(crate) fn in_use(&self) -> usize {
+        let mut vacant = 0;
+        let mut next = self.vacant.get();
+        while let Some(core) = next {
+            vacant += 1;
+            // SAFETY: a vacant block stays in its chunk.
+            next = unsafe { core.as_ref() }.parent.get();
+        }
+        CHUNK * self.chunks.borrow().len() - vacant
     }
 
     /// A block for a new greenlet.
@@ -30,7 +36,6 @@ impl Arena {
         let core = self.vacant.get().unwrap_or_else(|| self.grow(thread));
         // SAFETY: a vacant block belongs to this arena and to nobody else.
         self.vacant.set(unsafe { core.as_ref() }.parent.take());
-        self.live.set(self.live.get() + 1);
         core
     }
 
@@ -42,7 +47,6 @@ impl Arena {
         // SAFETY: the block stays in its chunk.
         let block = unsafe { core.as_ref() };
         block.parent.set(self.vacant.replace(Some(core)));
-        self.live.set(self.live.get() - 1);
     }
 
     /// Makes a chunk of vacant blocks and returns the first.

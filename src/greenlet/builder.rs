@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use super::context::Context;
-use super::{Greenlet, body_type, thread};
+use super::core::BodyType;
+use super::{Greenlet, thread};
 use crate::stack::{SizeClass, StackError};
 
 /// Options for a new greenlet, from [`Greenlet::builder`].
@@ -22,14 +23,21 @@ use crate::stack::{SizeClass, StackError};
 pub struct Builder<T: 'static = ()> {
     name: Option<Box<str>>,
     context: Context,
-    class: Option<SizeClass>,
+    class: SizeClass,
     parent: Option<Greenlet>,
     value: PhantomData<fn(T) -> T>,
 }
 
 impl<T: 'static> Default for Builder<T> {
+    #[inline]
     fn default() -> Self {
-        Self { name: None, context: Context::default(), class: None, parent: None, value: PhantomData }
+        Self {
+            name: None,
+            context: Context::default(),
+            class: SizeClass::DEFAULT,
+            parent: None,
+            value: PhantomData,
+        }
     }
 }
 
@@ -47,6 +55,7 @@ impl<T: 'static> Builder<T> {
     /// # Panics
     ///
     /// If it is more than 16 GiB; [`try_stack_size`](Self::try_stack_size) returns that.
+    #[inline]
     #[track_caller]
     pub fn stack_size(self, bytes: usize) -> Self {
         self.try_stack_size(bytes).unwrap_or_else(|error| panic!("{error}"))
@@ -57,9 +66,9 @@ impl<T: 'static> Builder<T> {
     /// # Errors
     ///
     /// If it is more than 16 GiB.
-    pub fn try_stack_size(mut self, bytes: usize) -> Result<Self, StackError> {
-        self.class = Some(SizeClass::for_bytes(bytes)?);
-        Ok(self)
+    #[inline]
+    pub fn try_stack_size(self, bytes: usize) -> Result<Self, StackError> {
+        Ok(Self { class: SizeClass::for_bytes(bytes)?, ..self })
     }
 
     /// The parent, in place of the current greenlet.
@@ -96,32 +105,28 @@ impl<T: 'static> Builder<T> {
     }
 
     /// Makes the greenlet, see [`Greenlet::new`].
-    pub fn build(self, body: impl FnOnce(T) -> T + 'static) -> Greenlet<T> {
+    #[inline]
+    pub fn build<F: FnOnce(T) -> T + 'static>(self, body: F) -> Greenlet<T> {
         let greenlet = self.build_without_body();
-        let body_type = body_type::<T, _>(&body);
-        greenlet.core().set_body(body, body_type);
+        greenlet.core().set_body(body, const { &BodyType::returning::<T, F>() });
+        greenlet
+    }
+
+    /// Makes a greenlet whose body leaves its result elsewhere: it ends as one that was killed.
+    pub(crate) fn build_exiting<F: FnOnce(T) + 'static>(self, body: F) -> Greenlet<T> {
+        let greenlet = self.build_without_body();
+        greenlet.core().set_body(body, const { &BodyType::exiting::<T, F>() });
         greenlet
     }
 
     /// Makes the greenlet, see [`Greenlet::without_body`].
+    #[inline]
     pub fn build_without_body(self) -> Greenlet<T> {
-        let current = thread::current();
-        let parent = self.parent.as_ref().map_or(current, |parent| parent.core);
-        let class = self.class.unwrap_or(SizeClass::DEFAULT);
-        // SAFETY: the current greenlet is alive.
-        let core = unsafe { current.as_ref() }.thread().new_greenlet(Some(parent), class);
-        // SAFETY: just made, with a count for the handle.
-        let block = unsafe { core.as_ref() };
-        if let Some(name) = self.name {
-            block
-                .extras_or_new()
-                .name
-                .set(name)
-                .unwrap_or_else(|_| unreachable!("a new greenlet has no name"));
+        let parent = self.parent.as_ref().map(Greenlet::core_ptr);
+        let greenlet = Greenlet::from_counted(thread::new_greenlet(parent, self.class));
+        if self.name.is_some() || !self.context.is_empty() {
+            greenlet.core().furnish(self.name, self.context);
         }
-        if !self.context.is_empty() {
-            block.extras_or_new().context.replace(self.context);
-        }
-        Greenlet { core, value: PhantomData }
+        greenlet
     }
 }

@@ -9,11 +9,12 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
+use super::context::Context;
 use super::extras::Extras;
-use super::life::Departure;
+use super::life;
 use super::tag::Tag;
 use super::thread::Thread;
-use crate::arch::{Base, Message, SUSPENDED_WORDS, StackPointer};
+use crate::arch::{Base, Entry, SUSPENDED_WORDS, StackPointer};
 use crate::stack::{SizeClass, Stack};
 
 /// Where a greenlet is in its life. Which of the active ones runs is the thread's knowledge.
@@ -52,7 +53,7 @@ pub(crate) struct Core {
     thread: NonNull<Thread>,
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
-    body_storage: Cell<Inline>,
+    body_storage: UnsafeCell<Inline>,
     extras: UnsafeCell<Option<Box<Extras>>>,
 }
 
@@ -65,8 +66,8 @@ type Inline = [MaybeUninit<usize>; 3];
 pub(crate) struct BodyType {
     /// The type of value it takes and returns.
     pub(crate) value: Tag,
-    /// Moves the body out, runs it with the message and routes the outcome.
-    pub(crate) run: unsafe fn(&Core, Message) -> Departure,
+    /// Moves the body out, runs it and routes the outcome.
+    pub(crate) run: Entry,
     drop: unsafe fn(*mut ()),
 }
 
@@ -88,42 +89,46 @@ impl Core {
             thread,
             stack: Cell::new(None),
             body: Cell::new(None),
-            body_storage: Cell::new([MaybeUninit::uninit(); 3]),
+            body_storage: UnsafeCell::new([MaybeUninit::uninit(); 3]),
             extras: UnsafeCell::new(None),
         }
     }
 
-    /// Makes an unstarted greenlet of a block, with one count. Whatever a death leaves behind is as
-    /// in a vacant block already.
+    /// Makes an unstarted greenlet of a block, with one count. What is not set here is as in a vacant
+    /// block already.
     #[inline]
     pub(crate) fn occupy(&self, id: u64, class: SizeClass, parent: Option<NonNull<Core>>) {
+        // Neighbours, all of them, so that one store does it.
         self.refs.set(1);
-        self.forgotten.set(false);
         self.phase.set(Phase::Unstarted);
         self.class.set(class);
+        self.abandoned.set(false);
+        self.forgotten.set(false);
         self.id.set(id);
         self.parent.set(parent);
     }
 
-    /// Drops what a dead greenlet may still own besides its parent.
+    /// Makes a block vacant again; what a dead greenlet may still own besides its parent goes to the
+    /// caller.
     ///
     /// # Safety
     ///
     /// Nobody has a reference into the block but the caller.
     #[inline]
-    pub(crate) unsafe fn clear(&self) {
-        // SAFETY: the caller's word.
-        drop(unsafe { (*self.extras.get()).take() });
+    pub(crate) unsafe fn vacate(&self) -> Option<Box<Extras>> {
         self.record.set(ptr::null_mut());
-        self.abandoned.set(false);
         self.forgotten.set(true);
+        // SAFETY: the caller's word.
+        unsafe { (*self.extras.get()).take() }
     }
 
+    #[inline]
     pub(crate) fn thread(&self) -> &Thread {
         // SAFETY: a thread's state outlives its control blocks (see `Thread::free_core`).
         unsafe { self.thread.as_ref() }
     }
 
+    #[inline]
     pub(crate) fn parent(&self) -> Option<&Core> {
         // SAFETY: the link is counted, so the parent outlives it.
         self.parent.get().map(|parent| unsafe { parent.as_ref() })
@@ -133,14 +138,25 @@ impl Core {
         self.phase.get() == Phase::Dead
     }
 
+    #[inline]
     pub(crate) fn extras(&self) -> Option<&Extras> {
-        // SAFETY: once made they stay until `clear`, when nobody looks at the block any more.
+        // SAFETY: once made they stay until `vacate`, when nobody looks at the block any more.
         unsafe { (*self.extras.get()).as_deref() }
     }
 
     pub(crate) fn extras_or_new(&self) -> &Extras {
         // SAFETY: nobody has a reference to extras that are not there yet; for the rest as above.
         unsafe { (*self.extras.get()).get_or_insert_default() }
+    }
+
+    /// Gives a new greenlet what few have.
+    #[cold]
+    pub(crate) fn furnish(&self, name: Option<Box<str>>, context: Context) {
+        let extras = self.extras_or_new();
+        if let Some(name) = name {
+            extras.name.set(name).unwrap_or_else(|_| unreachable!("a new greenlet has no name"));
+        }
+        extras.context.replace(context);
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -152,16 +168,19 @@ impl Core {
     }
 
     /// Puts a body in place; there is none yet.
+    #[inline]
     pub(crate) fn set_body<F>(&self, body: F, body_type: &'static BodyType) {
         debug_assert!(self.body.get().is_none());
-        let mut storage: Inline = [MaybeUninit::uninit(); 3];
-        if fits_inline::<F>() {
-            // SAFETY: the storage is large enough and aligned for F.
-            unsafe { storage.as_mut_ptr().cast::<F>().write(body) };
-        } else {
-            storage[0] = MaybeUninit::new(Box::into_raw(Box::new(body)).expose_provenance());
+        let storage = self.body_storage.get();
+        // SAFETY: without a body nobody looks at the storage. It is large enough and aligned for an F,
+        // or for the address of one.
+        unsafe {
+            if fits_inline::<F>() {
+                storage.cast::<F>().write(body);
+            } else {
+                storage.cast::<usize>().write(Box::into_raw(Box::new(body)).expose_provenance());
+            }
         }
-        self.body_storage.set(storage);
         self.body.set(Some(body_type));
     }
 
@@ -170,22 +189,26 @@ impl Core {
     /// # Safety
     ///
     /// There is a body, and it is an `F`.
+    #[inline]
     pub(crate) unsafe fn take_body<F>(&self) -> F {
         self.body.set(None);
         let storage = self.body_storage.get();
-        if fits_inline::<F>() {
-            // SAFETY: `set_body` wrote an F there, by the caller's word.
-            unsafe { storage.as_ptr().cast::<F>().read() }
-        } else {
-            // SAFETY: `set_body` wrote the address of a boxed F there, by the caller's word.
-            *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage[0].assume_init())) }
+        // SAFETY: `set_body` wrote an F there, or the address of a boxed one, by the caller's word.
+        unsafe {
+            if fits_inline::<F>() {
+                storage.cast::<F>().read()
+            } else {
+                *Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage.cast::<usize>().read()))
+            }
         }
     }
 
     /// Drops the body of a greenlet that never starts, if it has one.
     pub(crate) fn drop_body(&self) {
         if let Some(body) = self.body.take() {
-            let mut storage = self.body_storage.get();
+            // The body may look at its own greenlet as it is dropped, so it is moved out first.
+            // SAFETY: without a body nobody looks at the storage.
+            let mut storage = unsafe { self.body_storage.get().read() };
             // SAFETY: the storage holds a body of that type, and `take` made this the last use.
             unsafe { (body.drop)(storage.as_mut_ptr().cast()) };
         }
@@ -193,8 +216,14 @@ impl Core {
 }
 
 impl BodyType {
-    pub(crate) const fn of<F>(value: Tag, run: unsafe fn(&Core, Message) -> Departure) -> Self {
-        Self { value, run, drop: drop_stored::<F> }
+    /// Of a body that is given a T and returns one.
+    pub(crate) const fn returning<T: 'static, F: FnOnce(T) -> T>() -> Self {
+        Self { value: Tag::of::<T>(), run: life::run::<T, F>, drop: drop_stored::<F> }
+    }
+
+    /// Of a body that is given a T and leaves its result elsewhere.
+    pub(crate) const fn exiting<T: 'static, F: FnOnce(T)>() -> Self {
+        Self { value: Tag::of::<T>(), run: life::run_to_exit::<T, F>, drop: drop_stored::<F> }
     }
 }
 
@@ -215,17 +244,12 @@ unsafe fn drop_stored<F>(storage: *mut ()) {
     }
 }
 
-/// The base frame's constants, and its way into this floor.
+/// Where the base frame finds a greenlet's parent.
 pub(crate) struct GreenletBase;
 
 impl Base for GreenletBase {
     const PARENT: usize = mem::offset_of!(Core, parent);
     const STACK_POINTER: usize = mem::offset_of!(Core, stack_pointer);
-
-    unsafe extern "C" fn start(word: MaybeUninit<usize>, kind: usize) -> ! {
-        // SAFETY: called by the base frame only, on the stack of the current greenlet.
-        unsafe { super::life::start(Message { word, kind }) }
-    }
 }
 
 /// The stack pointer of what is not suspended: a backtrace that arrives here finds return

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::core::{Core, Phase};
+use super::extras::Extras;
 use super::life::{end_unstarted, report_dropped};
 use super::thread::current;
 use super::unwind::unwind_or_abandon;
@@ -61,57 +62,83 @@ fn lower(core: NonNull<Core>) -> u32 {
 }
 
 /// Does what is due for a greenlet that nothing refers to.
-#[cold]
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
-    let this = unsafe { core.as_ref() };
-    match this.phase.get() {
-        Phase::Active if current() == core => this.thread().look_again(),
-        Phase::Active if this.abandoned.get() => {}
-        Phase::Active => {
-            this.forgotten.set(true);
-            retain(core);
-            unwind_or_abandon(core, false);
-            // It may have taken a handle to itself, and live on.
-            let left = lower(core);
-            this.forgotten.set(left == 0);
-            if left == 0 && this.is_dead() {
-                free(core);
-            }
-        }
+    match unsafe { core.as_ref() }.phase.get() {
         Phase::Unstarted | Phase::Dead => free(core),
+        Phase::Active => settle_active(core),
+    }
+}
+
+#[cold]
+fn settle_active(core: NonNull<Core>) {
+    // SAFETY: a block stays until it is freed, which is decided here.
+    let this = unsafe { core.as_ref() };
+    if current() == core {
+        this.thread().look_again();
+    } else if !this.abandoned.get() {
+        this.forgotten.set(true);
+        retain(core);
+        unwind_or_abandon(core, false);
+        // It may have taken a handle to itself, and live on.
+        let left = lower(core);
+        this.forgotten.set(left == 0);
+        if left == 0 && this.is_dead() {
+            free(core);
+        }
     }
 }
 
 /// Frees the block of a greenlet that is dead or never started, and those of ancestors that only it
 /// kept.
+#[inline]
 pub(crate) fn free(core: NonNull<Core>) {
+    if let Some(parent) = free_block(core)
+        && lower(parent) == 0
+    {
+        free_ancestors(parent);
+    }
+}
+
+/// A chain of them may be longer than a stack is deep.
+#[cold]
+fn free_ancestors(core: NonNull<Core>) {
     let mut next = Some(core);
     while let Some(core) = next {
-        // SAFETY: without a count, so nobody else looks at the block.
-        let block = unsafe { core.as_ref() };
-        if block.phase.get() == Phase::Unstarted {
-            // Its destructors may look at it, as somebody's parent.
-            retain(core);
-            end_unstarted(block);
-            if lower(core) > 0 {
-                return;
-            }
-        }
-        let parent = block.parent.take();
-        // SAFETY: without a count, so nobody has a reference into the block.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { block.clear() })) {
-            report_dropped(block, payload);
-        }
-        // SAFETY: dead, and nobody uses it any more.
-        unsafe { block.thread().free_core(core) };
-        let unused = parent.filter(|parent| lower(*parent) == 0);
         // SAFETY: not freed yet.
-        next = unused.filter(|parent| unsafe { parent.as_ref() }.phase.get() != Phase::Active);
-        if let Some(parent) = unused
-            && next.is_none()
-        {
-            settle(parent);
+        if unsafe { core.as_ref() }.phase.get() == Phase::Active {
+            return settle_active(core);
         }
+        next = free_block(core).filter(|parent| lower(*parent) == 0);
+    }
+}
+
+/// Frees one block, and returns its parent, of which the caller takes over the count.
+#[inline]
+fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
+    // SAFETY: without a count, so nobody else looks at the block.
+    let block = unsafe { core.as_ref() };
+    if block.phase.get() == Phase::Unstarted {
+        // Its destructors may look at it, as somebody's parent.
+        retain(core);
+        end_unstarted(block);
+        if lower(core) > 0 {
+            return None;
+        }
+    }
+    let parent = block.parent.take();
+    // SAFETY: without a count, so nobody has a reference into the block.
+    if let Some(extras) = unsafe { block.vacate() } {
+        drop_extras(block, extras);
+    }
+    // SAFETY: dead, and nobody uses it any more.
+    unsafe { block.thread().free_core(core) };
+    parent
+}
+
+#[cold]
+fn drop_extras(core: &Core, extras: Box<Extras>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(extras))) {
+        report_dropped(core, payload);
     }
 }

@@ -4,10 +4,13 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ptr;
 use std::rc::Rc;
 
 use super::error::KillError;
 use super::raised::Raised;
+use super::switching::{self, Landing};
+use super::thread::{self, fast_current};
 use super::{Builder, Greenlet};
 
 /// A function that is resumed with values of type `R`, yields values of type `Y` and returns a `T`.
@@ -41,8 +44,9 @@ use super::{Builder, Greenlet};
 /// assert_eq!(squares.take(4).collect::<Vec<_>>(), [1, 4, 9, 16]);
 /// ```
 pub struct Generator<R: 'static, Y: 'static, T: 'static> {
-    greenlet: Greenlet<Message<R, Y>>,
+    greenlet: Greenlet<Resume<R>>,
     result: Rc<Cell<Option<T>>>,
+    yields: PhantomData<fn() -> Y>,
 }
 
 /// What a generator came to.
@@ -70,12 +74,11 @@ pub struct Yielder<R: 'static, Y: 'static> {
     not_send: PhantomData<*mut ()>,
 }
 
-/// What travels between a generator and its resumers.
-enum Message<R, Y> {
-    Resume(R),
-    Yield(Y),
-    Returned,
-}
+/// What a generator waits for.
+struct Resume<R>(R);
+
+/// What those who resume it wait for. Besides, it may be raised there that the generator has ended.
+struct Yield<Y>(Y);
 
 impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// Makes a generator that runs `body` with the first value it is resumed with. Nothing runs
@@ -96,16 +99,14 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// ```
     pub fn with_options(options: Builder, body: impl FnOnce(&Yielder<R, Y>, R) -> T + 'static) -> Self {
         let result = Rc::new(Cell::new(None));
-        let greenlet = options.for_values_of().build({
+        let greenlet = options.for_values_of().build_exiting({
             let result = result.clone();
-            move |first| {
+            move |Resume(first)| {
                 let yielder = Yielder { value: PhantomData, not_send: PhantomData };
-                let Message::Resume(first) = first else { unreachable!("a generator is started by resume") };
                 result.set(Some(body(&yielder, first)));
-                Message::Returned
             }
         });
-        Self { greenlet, result }
+        Self { greenlet, result, yields: PhantomData }
     }
 
     /// Resumes it with a value, until it yields or returns (Python: `send`).
@@ -114,9 +115,13 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     ///
     /// With the panic of the body. Panics if it is over, if it is running already (it tries to
     /// resume itself), or if the switch is refused, see [`SwitchError`](crate::SwitchError).
+    #[inline(always)]
     #[track_caller]
     pub fn resume(&mut self, value: R) -> Step<Y, T> {
-        self.try_resume(value).unwrap_or_else(|raised| raised.resume())
+        match self.try_resume(value) {
+            Ok(step) => step,
+            Err(raised) => raised.resume(),
+        }
     }
 
     /// As [`resume`](Self::resume), but returns what is raised.
@@ -128,10 +133,27 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// # Panics
     ///
     /// If it is over, or running already.
+    #[inline(always)]
     #[track_caller]
     pub fn try_resume(&mut self, value: R) -> Result<Step<Y, T>, Raised> {
+        if !self.answers_current() {
+            self.answer_here();
+        }
+        // SAFETY: handles do not leave their thread, and this one holds a count.
+        match unsafe { switching::transfer(self.greenlet.core_ptr(), Resume(value)) } {
+            Landing::Value(Yield(value)) => Ok(Step::Yielded(value)),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => self.step(unsafe { switching::open(message) }),
+            Landing::NotPlain(value) => self.deliver(Ok(value)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn deliver(&self, content: Result<Resume<R>, Raised>) -> Result<Step<Y, T>, Raised> {
         self.answer_here();
-        self.greenlet.try_switch(Message::Resume(value)).map(|message| self.step(message))
+        self.step(switching::deliver(self.greenlet.core_ptr(), content))
     }
 
     /// Raises `error` in it, from its pending yield, and goes on until it yields or returns. One that
@@ -146,8 +168,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// If it is over, or running already.
     #[track_caller]
     pub fn throw(&mut self, error: impl Any + Send) -> Result<Step<Y, T>, Raised> {
-        self.answer_here();
-        self.greenlet.try_throw(error).map(|message| self.step(message))
+        self.deliver(Err(Raised::from_payload(Box::new(error))))
     }
 
     /// Unwinds it (Python: `close`).
@@ -164,26 +185,29 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
         self.greenlet.is_dead()
     }
 
+    /// Whether the caller is the one that the generator answers, as far as can be told at a glance.
+    #[inline(always)]
+    fn answers_current(&self) -> bool {
+        let resumer = self.greenlet.core().parent.get();
+        resumer.is_some_and(|resumer| ptr::eq(resumer.as_ptr(), fast_current()))
+    }
+
     /// Makes the caller the one that the generator answers.
+    #[cold]
     #[track_caller]
     fn answer_here(&self) {
         assert!(!self.is_over(), "the generator is over");
-        let me = Greenlet::<()>::current();
-        if self.greenlet.parent_is(&me) {
-            return;
-        }
         // It can only be an ancestor of its resumer if it is waiting for it, that is, running.
-        let linked = self.greenlet.set_parent(&me);
+        let linked = self.greenlet.set_parent(&Greenlet::<()>::current());
         assert!(linked.is_ok(), "the generator is running already");
     }
 
-    fn step(&self, message: Message<R, Y>) -> Step<Y, T> {
-        match message {
-            Message::Yield(value) => Step::Yielded(value),
-            Message::Returned => {
-                Step::Returned(self.result.take().expect("a generator leaves its result when it returns"))
-            }
-            Message::Resume(_) => unreachable!("a resumer is answered by the generator"),
+    #[cold]
+    fn step(&self, brought: Result<Yield<Y>, Raised>) -> Result<Step<Y, T>, Raised> {
+        match brought {
+            Ok(Yield(value)) => Ok(Step::Yielded(value)),
+            Err(raised) if raised.is_exit() => self.result.take().map(Step::Returned).ok_or(raised),
+            Err(raised) => Err(raised),
         }
     }
 }
@@ -202,9 +226,13 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     ///
     /// Unwinds when the generator is closed or dropped, and with what is thrown into it. Panics if
     /// it is called from another greenlet than the generator's own.
+    #[inline(always)]
     #[track_caller]
     pub fn yield_(&self, value: Y) -> R {
-        self.try_yield(value).unwrap_or_else(|raised| raised.resume())
+        match self.try_yield(value) {
+            Ok(value) => value,
+            Err(raised) => raised.resume(),
+        }
     }
 
     /// As [`yield_`](Self::yield_), but returns what is raised.
@@ -212,12 +240,21 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// # Errors
     ///
     /// What is thrown into the generator, or that it is closed. It is to return then.
+    #[inline(always)]
     pub fn try_yield(&self, value: Y) -> Result<R, Raised> {
-        let message = Greenlet::<Message<R, Y>>::switch_to_parent(Message::Yield(value))?;
-        match message {
-            Message::Resume(value) => Ok(value),
-            _ => unreachable!("a generator is continued by resume"),
-        }
+        let me = thread::current();
+        // SAFETY: the current greenlet is alive. A root, which has no parent, is refused as one that
+        // would switch to itself.
+        let resumer = unsafe { me.as_ref() }.parent.get().unwrap_or(me);
+        // SAFETY: the link keeps the resumer while this waits: one that is replaced meanwhile is not
+        // looked at again.
+        let brought = match unsafe { switching::transfer(resumer, Yield(value)) } {
+            Landing::Value(Resume(value)) => return Ok(value),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { switching::open(message) },
+            Landing::NotPlain(value) => switching::deliver(resumer, Ok(value)),
+        };
+        brought.map(|Resume(value)| value)
     }
 }
 

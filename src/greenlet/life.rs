@@ -7,17 +7,17 @@
 use std::any::Any;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::chore::Chore;
-use super::core::{Core, GreenletBase, Phase, nowhere};
+use super::core::{BodyType, Core, GreenletBase, Phase, nowhere};
 use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::{Tag, Wake};
-use super::thread::current;
-use super::trace::EventKind;
+use super::thread::{current, fast_current, set_fast_current};
+use super::trace::{self, EventKind};
 use crate::arch::{self, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
@@ -27,13 +27,38 @@ pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
 
 /// Gives an unstarted greenlet a stack that is ready to be switched to.
 pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
+    let body = core.body().expect("a greenlet without a body is not started");
     let stack = reserve_stack(core)?;
-    // SAFETY: the stack is fresh from the pool, so nobody uses it.
-    let stack_pointer =
-        unsafe { arch::init_stack::<GreenletBase>(stack.top(), std::ptr::from_ref(core).cast()) };
+    lay_out(core, body, stack);
+    Ok(())
+}
+
+/// As [`prepare`] for a greenlet that takes a `T`, if there is nothing to it: it is unstarted, and a
+/// stack is at hand. Says whether there was.
+#[inline(never)]
+pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
+    let Some(body) = core.body().filter(|body| body.value.is(Tag::of::<T>())) else { return false };
+    if core.phase.get() != Phase::Unstarted {
+        return false;
+    }
+    let reserved = core.stack.get();
+    let Some(stack) = reserved.or_else(|| core.thread().stacks().take_used(core.class.get())) else {
+        return false;
+    };
+    core.stack.set(Some(stack));
+    lay_out(core, body, stack);
+    true
+}
+
+/// Makes a stack, which nobody uses any more, begin with the greenlet's body.
+#[inline]
+fn lay_out(core: &Core, body: &BodyType, stack: Stack) -> StackPointer {
+    let owner = ptr::from_ref(core).cast();
+    // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
+    let stack_pointer = unsafe { arch::init_stack::<GreenletBase>(stack.top(), owner, body.run) };
     core.stack_pointer.set(stack_pointer);
     core.phase.set(Phase::Active);
-    Ok(())
+    stack_pointer
 }
 
 /// Makes sure that [`prepare`] will not fail.
@@ -42,65 +67,107 @@ pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
     if let Some(stack) = core.stack.get() {
         return Ok(stack);
     }
-    let stack = core.thread().stacks().borrow_mut().take(core.class.get())?;
+    let stack = core.thread().stacks().take(core.class.get())?;
     core.stack.set(Some(stack));
     Ok(stack)
 }
 
-/// How a body leaves: where control goes, and with what.
-pub(crate) struct Departure {
-    message: Message,
-    /// Null if this stack is the heir's now and the message its first.
-    target: StackPointer,
-}
-
-/// The bottom of every stack: runs the body of the greenlet that owns it, and of each unstarted
-/// parent that the stack passes to when its child ends.
-///
-/// A body comes back here to leave for good, so that every call on the way is matched by its
-/// return and the processor's return predictor stays in step for those who go on.
-///
-/// # Safety
-///
-/// Called on the stack of the current greenlet, which was just prepared.
-#[inline(always)]
-pub(crate) unsafe fn start(first: Message) -> ! {
-    let mut message = first;
-    loop {
-        // SAFETY: the current greenlet is alive; its body is in place until `run` takes it. A
-        // target is suspended, or just prepared, and current.
-        unsafe {
-            let core = current();
-            let core = core.as_ref();
-            let body = core.body().expect("a greenlet that was prepared has a body");
-            let departure = (body.run)(core, message);
-            if !departure.target.is_null() {
-                arch::resume(departure.target, departure.message);
-            }
-            message = departure.message;
-        }
-    }
-}
-
-/// Runs a body of type F, which is what [`BodyType::run`](super::core::BodyType) points to.
+/// What the base frame of a greenlet with a body of type F calls: runs the body and ends the
+/// greenlet with what it returns. See [`Entry`](arch::Entry).
 ///
 /// # Safety
 ///
 /// `core` is current, on its own stack, with a body of type F; the message is its first.
-pub(crate) unsafe fn run<T: 'static, F: FnOnce(T) -> T>(core: &Core, message: Message) -> Departure {
+pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
+    core: *const (),
+    word: MaybeUninit<usize>,
+    kind: usize,
+    target: &mut StackPointer,
+) -> Message {
+    // SAFETY: the caller's word; what is current is alive.
+    let (core, content) =
+        unsafe { (&*core.cast(), call_body::<T, T, F>(&*core.cast(), Message { word, kind })) };
+    let departure = match content {
+        Ok(value) => end_plainly(core, value).unwrap_or_else(|value| finish(core, Ok(value))),
+        Err(raised) => finish::<T>(core, Err(raised)),
+    };
+    *target = departure.target;
+    departure.message
+}
+
+/// As [`run`], for a body that leaves its result elsewhere: it ends as one that was killed.
+///
+/// # Safety
+///
+/// As for [`run`].
+pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
+    core: *const (),
+    word: MaybeUninit<usize>,
+    kind: usize,
+    target: &mut StackPointer,
+) -> Message {
+    // SAFETY: the caller's word; what is current is alive.
+    let (core, content) =
+        unsafe { (&*core.cast(), call_body::<T, (), F>(&*core.cast(), Message { word, kind })) };
+    let departure = finish::<T>(core, Err(content.map_or_else(|raised| raised, |()| Raised::exit())));
+    *target = departure.target;
+    departure.message
+}
+
+/// # Safety
+///
+/// As for [`run`].
+#[inline(always)]
+unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Message) -> Result<R, Raised> {
     // SAFETY: the caller's word.
-    let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(message)) };
-    let content = match first {
+    let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(first)) };
+    match first {
         Ok(value) => catch_unwind(AssertUnwindSafe(|| body(value))).map_err(Raised::from_payload),
         Err(raised) => {
             Err(catch_unwind(AssertUnwindSafe(|| drop(body))).map_or_else(Raised::from_payload, |()| raised))
         }
+    }
+}
+
+/// How a greenlet leaves for good: by the way it came, so that every call is matched by its return
+/// and the processor's return predictor stays in step for those who go on.
+struct Departure {
+    message: Message,
+    target: StackPointer,
+}
+
+/// Ends the current greenlet if its parent waits for the result and nothing else is to be done:
+/// nobody is told, no destructor runs, no block is freed. Otherwise returns the result.
+#[inline(always)]
+fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
+    let Some(parent) = core.parent().filter(|parent| parent.waits_for.get().is(Tag::of::<T>())) else {
+        return Err(result);
     };
-    finish(core, content)
+    let plain = ptr::eq(fast_current(), core)
+        && core.refs.get() > 0
+        && core.unwinder.get().is_none()
+        && core.extras().is_none()
+        && !(Tag::of::<T>() == Tag::PARKED && core.thread().successor.get().is_some())
+        && !trace::is_global();
+    if !plain {
+        return Err(result);
+    }
+    end(core);
+    set_fast_current(parent);
+    let slot = MaybeUninit::new(result);
+    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    let target = parent.stack_pointer.get();
+    if !parcel::fits_in_word::<T>() {
+        // SAFETY: the parent is suspended, waits for a T, and reads it before anybody can take this
+        // stack.
+        unsafe { arch::resume(target, message) }
+    }
+    Ok(Departure { message, target })
 }
 
 /// Ends the current greenlet and hands what it leaves to its parent: or to its successor, or to who
 /// unwinds it.
+#[inline(never)]
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     end_locals(core);
     let mut parcel = Parcel { content };
@@ -129,16 +196,16 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
                 kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
             }
-            Phase::Unstarted => match receiver.body().map(|body| parcel.suits(body.value)) {
-                Some(true) if receiver.class.get() == core.class.get() && receiver.stack.get().is_none() => {
-                    return pass_stack_on(core, receiver, parcel, kept);
+            Phase::Unstarted => match receiver.body() {
+                None => parcel.refuse(SwitchError::NoBody),
+                Some(body) if !parcel.suits(body.value) => parcel.refuse(SwitchError::wrong_type::<T>()),
+                Some(body) if receiver.class == core.class && receiver.stack.get().is_none() => {
+                    return pass_stack_on(core, receiver, body, parcel, kept);
                 }
-                Some(true) => match prepare(receiver) {
+                Some(_) => match prepare(receiver) {
                     Ok(()) => return die_into(core, receiver, parcel, kept),
                     Err(error) => parcel.refuse(SwitchError::Stack(error)),
                 },
-                Some(false) => parcel.refuse(SwitchError::wrong_type::<T>()),
-                None => parcel.refuse(SwitchError::NoBody),
             },
             Phase::Dead => {}
         }
@@ -204,11 +271,7 @@ fn die_into<T: 'static>(
         _ if unwanted => parcel.seal_unwanted(),
         _ => parcel.seal(chore.is_none().then_some(&mut slot)),
     };
-    mark_dead(core);
-    if let Some(stack) = core.stack.take() {
-        // SAFETY: from here on this stack is only left.
-        unsafe { thread.stacks().borrow_mut().give_back(stack) };
-    }
+    end(core);
     thread.make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing.
     drop(kept);
@@ -217,7 +280,7 @@ fn die_into<T: 'static>(
     // not continued.
     unsafe {
         if let Some(chore) = chore {
-            chore.switch(thread, &mut std::ptr::null_mut(), receiver, message);
+            chore.switch(thread, &mut ptr::null_mut(), receiver, message);
         }
         if core.refs.get() == 0 {
             free(NonNull::from(core));
@@ -233,7 +296,7 @@ fn die_into<T: 'static>(
 /// hooks; or free the block, where that runs destructors or lets go of a suspended parent.
 fn chore_of_death<T: 'static>(core: &Core, receiver: &Core, parcel: &Parcel<T>) -> Option<Chore> {
     let runs_code_when_freed = || {
-        let keeps = |parent: &Core| parent.refs.get() == 1 && !std::ptr::eq(parent, receiver);
+        let keeps = |parent: &Core| parent.refs.get() == 1 && !ptr::eq(parent, receiver);
         core.extras().is_some() || core.parent().is_some_and(keeps)
     };
     if !core.thread().is_traced() && (core.refs.get() > 0 || !runs_code_when_freed()) {
@@ -253,22 +316,38 @@ fn event_of_death<T>(parcel: &Parcel<T>) -> EventKind {
 
 /// Ends the current greenlet and lets an unstarted parent run on its stack: a chain of such
 /// parents needs one stack in all.
-fn pass_stack_on<T: 'static>(core: &Core, heir: &Core, parcel: Parcel<T>, kept: Option<Kept>) -> Departure {
+fn pass_stack_on<T: 'static>(
+    core: &Core,
+    heir: &Core,
+    body: &BodyType,
+    parcel: Parcel<T>,
+    kept: Option<Kept>,
+) -> Departure {
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
-    // SAFETY: this is the stack that runs now.
-    unsafe { arch::set_owner(stack.top(), std::ptr::from_ref(heir).cast()) };
     heir.stack.set(Some(stack));
-    heir.phase.set(Phase::Active);
+    let target = lay_out(heir, body, stack);
     mark_dead(core);
     core.thread().make_current(NonNull::from(heir));
     // What runs needs no count, so this runs nothing.
     drop(kept);
     let message = chore.map_or(message, |chore| chore.settle(message));
-    Departure { message, target: std::ptr::null_mut() }
+    Departure { message, target }
 }
 
+/// Marks a greenlet as dead and gives its stack back. It may be the stack that runs: from here on
+/// that is only left.
+#[inline(always)]
+fn end(core: &Core) {
+    mark_dead(core);
+    if let Some(stack) = core.stack.take() {
+        // SAFETY: whoever stands on it leaves it before anybody takes a stack.
+        unsafe { core.thread().stacks().give_back(stack) };
+    }
+}
+
+#[inline]
 fn mark_dead(core: &Core) {
     core.phase.set(Phase::Dead);
     core.stack_pointer.set(nowhere());
@@ -277,11 +356,7 @@ fn mark_dead(core: &Core) {
 
 /// Ends a greenlet that never ran: its body is dropped, unrun.
 pub(crate) fn end_unstarted(core: &Core) {
-    mark_dead(core);
-    if let Some(stack) = core.stack.take() {
-        // SAFETY: it was reserved and never used.
-        unsafe { core.thread().stacks().borrow_mut().give_back(stack) };
-    }
+    end(core);
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| core.drop_body())) {
         report_dropped(core, payload);
     }

@@ -44,7 +44,6 @@ pub use weak::WeakGreenlet;
 
 use self::core::{BodyType, Core, Phase};
 use self::switching::Landing;
-use self::tag::Tag;
 
 /// A handle to a greenlet: a function with a stack of its own.
 ///
@@ -93,6 +92,7 @@ impl<T: 'static> Greenlet<T> {
     /// parent is the current greenlet.
     ///
     /// Nothing runs and no stack is made before the first switch.
+    #[inline]
     pub fn new(body: impl FnOnce(T) -> T + 'static) -> Self {
         Self::builder().build(body)
     }
@@ -119,6 +119,7 @@ impl<T: 'static> Greenlet<T> {
     }
 
     /// Options for a new greenlet: name, stack size, parent.
+    #[inline]
     pub fn builder() -> Builder<T> {
         Builder::default()
     }
@@ -129,12 +130,11 @@ impl<T: 'static> Greenlet<T> {
     ///
     /// If it has a body already, or has been started, or is dead.
     #[track_caller]
-    pub fn set_body(&self, body: impl FnOnce(T) -> T + 'static) {
+    pub fn set_body<F: FnOnce(T) -> T + 'static>(&self, body: F) {
         let core = self.core();
         let free = core.phase.get() == Phase::Unstarted && core.body().is_none();
         assert!(free, "a greenlet gets its body once, before it starts");
-        let body_type = body_type::<T, _>(&body);
-        core.set_body(body, body_type);
+        core.set_body(body, const { &BodyType::returning::<T, F>() });
     }
 
     /// The greenlet that runs now, seen as one that exchanges values of type `T`.
@@ -234,7 +234,7 @@ impl<T: 'static> Greenlet<T> {
     ///
     /// As [`try_switch`](Self::try_switch).
     pub fn try_throw(&self, error: impl Any + Send) -> Result<T, Raised> {
-        switching::deliver(self.core, Err(Raised::from_payload(Box::new(error))))
+        switching::deliver::<T, T>(self.core, Err(Raised::from_payload(Box::new(error))))
     }
 
     /// Unwinds the greenlet with [`GreenletExit`] and returns when it is dead. For the time of it
@@ -258,7 +258,7 @@ impl<T: 'static> Greenlet<T> {
             }
             // It has no end before its thread's: this is a throw.
             State::Suspended if self.is_root() => {
-                switching::deliver::<T>(self.core, Err(Raised::exit())).map_err(Raised::resume).ok();
+                switching::deliver::<T, T>(self.core, Err(Raised::exit())).map_err(Raised::resume).ok();
                 Err(KillError::Refused)
             }
             State::Suspended => unwind::unwind(self.core).unwrap_or_else(|raised| raised.resume()),
@@ -359,20 +359,6 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
-    /// Whether this is the greenlet's parent.
-    fn parent_is<U: 'static>(&self, other: &Greenlet<U>) -> bool {
-        self.core().parent.get() == Some(other.core)
-    }
-
-    /// Sends a value from the current greenlet to its parent, as [`try_switch`](Self::try_switch)
-    /// does. A root, which has none, gets it back.
-    fn switch_to_parent(value: T) -> Result<T, Raised> {
-        let me = thread::current();
-        // SAFETY: the current greenlet is alive, and its link keeps its parent while it waits here:
-        // a parent that is replaced meanwhile is not looked at again.
-        unsafe { switching::transfer_or_deliver(me.as_ref().parent.get().unwrap_or(me), value) }
-    }
-
     /// A handle that takes over a count.
     fn from_counted(core: NonNull<Core>) -> Self {
         Self { core, value: PhantomData }
@@ -424,9 +410,4 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
             .field("root", &self.is_root())
             .finish()
     }
-}
-
-/// What a control block keeps of a body of type F. The argument only names that type.
-fn body_type<T: 'static, F: FnOnce(T) -> T + 'static>(_: &F) -> &'static BodyType {
-    const { &BodyType::of::<F>(Tag::of::<T>(), life::run::<T, F>) }
 }

@@ -186,9 +186,19 @@ impl<T: 'static> Parcel<T> {
         self.content = Err(Raised::refused(error, content.ok()));
     }
 
-    /// What the sender gets back when nothing moves.
-    pub(crate) fn refused(mut self, error: SwitchError) -> Result<T, Raised> {
+    /// What a sender that waits for a W gets back when nothing moves.
+    pub(crate) fn refused<W: 'static>(mut self, error: SwitchError) -> Result<W, Raised> {
         self.refuse(error);
-        self.content
+        self.for_sender()
+    }
+
+    /// What a sender that waits for a W gets if it is the receiver, too.
+    pub(crate) fn for_sender<W: 'static>(self) -> Result<W, Raised> {
+        let mut value = Some(self.content?);
+        // The same type under two names, or else nothing that it could take.
+        match (&mut value as &mut dyn Any).downcast_mut::<Option<W>>().and_then(Option::take) {
+            Some(value) => Ok(value),
+            None => Err(Raised::refused(SwitchError::wrong_type::<T>(), value)),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Leaving one greenlet for another.
 //!
 //! [`transfer`] is the hot path, inlined into the caller: one thread-local word, five comparisons,
-//! two stores, the switch. Whatever is not plain (a target that is unstarted, dead, the caller
-//! itself or waiting for another type; a caller without handles; a trace hook; a panic under way)
-//! goes to [`deliver`].
+//! two stores, the switch. The first switch to a greenlet takes the same way, by a call that finds it a
+//! stack. Whatever is not plain (a target that is dead, the caller itself or waiting for another type;
+//! a caller without handles; a trace hook; a panic under way) goes to [`deliver`].
 
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -21,14 +21,14 @@ use super::thread::{current, fast_current, set_fast_current};
 use super::trace::{self, EventKind};
 use crate::arch::{self, Message};
 
-/// How a try of the fast path ended.
-pub(crate) enum Landing<T> {
+/// How a try of the fast path ended, when it sent an S and waits for a W.
+pub(crate) enum Landing<S, W> {
     /// A switch away and back brought a value.
-    Value(T),
+    Value(W),
     /// A switch away and back brought something else.
     Rare(Message),
     /// Nothing has moved: the case is for [`deliver`].
-    NotPlain(T),
+    NotPlain(S),
 }
 
 /// Sends a value to a greenlet and waits for the next message to the caller, if that takes no more
@@ -38,29 +38,29 @@ pub(crate) enum Landing<T> {
 ///
 /// The target belongs to this thread, and the caller holds a count on it.
 #[inline(always)]
-pub(crate) unsafe fn transfer<T: 'static>(target: NonNull<Core>, value: T) -> Landing<T> {
+pub(crate) unsafe fn transfer<S: 'static, W: 'static>(target: NonNull<Core>, value: S) -> Landing<S, W> {
     let me = fast_current();
     // SAFETY: the caller holds a count on the target.
     let to = unsafe { target.as_ref() };
     let plain = !me.is_null()
-        && to.waits_for.get().is(Tag::of::<T>())
         && !ptr::eq(me, to)
         && !trace::is_global()
-        && !panicking();
+        && !panicking()
+        && (to.waits_for.get().is(Tag::of::<S>()) || life::prepare_plainly::<S>(to));
     if !plain {
         return Landing::NotPlain(value);
     }
     // SAFETY: what is current is alive.
     let me = unsafe { &*me };
-    me.waits_for.set(Tag::of::<T>());
+    me.waits_for.set(Tag::of::<W>());
     set_fast_current(to);
     let slot = MaybeUninit::new(value);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
-    // SAFETY: what waits for a T and is not the caller is suspended. The message is for a T.
-    // `me` stays where it is: who is suspended is kept by a count or unwound, never just freed.
+    // SAFETY: the target takes an S; it was just prepared, or is suspended as it is not the caller. `me`
+    // stays where it is: who is suspended is kept by a count or unwound, never just freed.
     let landed = unsafe { arch::switch(me.stack_pointer.as_ptr(), to.stack_pointer.get(), message) };
     if landed.kind == parcel::VALUE {
-        // SAFETY: whoever switched here saw that this greenlet waits for a T.
+        // SAFETY: whoever switched here saw that this greenlet waits for a W.
         Landing::Value(unsafe { parcel::unpack(landed.word) })
     } else {
         Landing::Rare(landed)
@@ -98,7 +98,10 @@ pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
 /// Finds out who receives a message for `target`, sends it, and waits for the next message to
 /// the caller; or returns why nothing moved.
 #[inline(never)]
-pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Raised>) -> Result<T, Raised> {
+pub(crate) fn deliver<S: 'static, W: 'static>(
+    target: NonNull<Core>,
+    content: Result<S, Raised>,
+) -> Result<W, Raised> {
     // SAFETY: what is current is alive, and the caller holds a count on the target.
     let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
     let parcel = Parcel { content };
@@ -124,12 +127,12 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
                 if me.thread().is_traced() {
                     trace::tell(event, NonNull::from(me), NonNull::from(me))?;
                 }
-                return parcel.content;
+                return parcel.for_sender();
             }
             Phase::Active if receiver.abandoned.get() => return parcel.refused(SwitchError::Abandoned),
             Phase::Active if receiver.waits_for.get().is(Tag::ANYTHING) => break,
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
-            Phase::Active => return parcel.refused(SwitchError::wrong_type::<T>()),
+            Phase::Active => return parcel.refused(SwitchError::wrong_type::<S>()),
             Phase::Unstarted if parcel.content.is_err() && receiver.body().is_some() => {
                 kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
@@ -137,7 +140,7 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
             Phase::Unstarted => match receiver.body() {
                 None => return parcel.refused(SwitchError::NoBody),
                 Some(body) if !parcel.suits(body.value) => {
-                    return parcel.refused(SwitchError::wrong_type::<T>());
+                    return parcel.refused(SwitchError::wrong_type::<S>());
                 }
                 Some(_) => match life::prepare(receiver) {
                     Ok(()) => break,
@@ -151,16 +154,16 @@ pub(crate) fn deliver<T: 'static>(target: NonNull<Core>, content: Result<T, Rais
             None => return parcel.refused(SwitchError::ThreadEnding),
         }
     }
-    me.waits_for.set(Tag::of::<T>());
+    me.waits_for.set(Tag::of::<W>());
     let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
-    let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<T> };
+    let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };
     let chore = Chore::of(me, event, discard);
     thread.make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing; it would keep the receiver while `me` waits.
     drop(kept);
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
-    // next one to `me` is for a T.
+    // next one to `me` is for a W.
     unsafe {
         let mut slot = MaybeUninit::uninit();
         let message = match &chore {

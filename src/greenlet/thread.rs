@@ -46,7 +46,7 @@ type Scheduler = fn() -> Result<NonNull<Core>, Raised>;
 pub(crate) struct Thread {
     _alternate_stack: Option<AlternateStack>,
     arena: Arena,
-    stacks: RefCell<Pool>,
+    stacks: Pool,
     root: Cell<Option<NonNull<Core>>>,
     next_id: Cell<u64>,
     /// What the side that lands has to do for the side that left.
@@ -60,8 +60,9 @@ pub(crate) struct Thread {
     /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
     /// ready to be switched to with [`Wake`]; or what to raise in the root.
     pub(crate) scheduler: Cell<Option<Scheduler>>,
-    /// How many weak handles refer to blocks of this thread.
-    weak_handles: Cell<usize>,
+    /// How many weak handles refer to blocks of this thread; once it has ended, the blocks in use
+    /// count, too.
+    keepers: Cell<usize>,
     ending: Cell<bool>,
     ended: Cell<bool>,
 }
@@ -69,8 +70,7 @@ pub(crate) struct Thread {
 /// The current greenlet; makes the thread's state where there is none yet.
 #[inline]
 pub(crate) fn current() -> NonNull<Core> {
-    let core = FAST.get();
-    NonNull::new(core.cast_mut()).unwrap_or_else(slow_current)
+    NonNull::new(fast_current().cast_mut()).unwrap_or_else(slow_current)
 }
 
 #[cold]
@@ -83,13 +83,22 @@ pub(crate) fn existing_current() -> Option<NonNull<Core>> {
     NonNull::new(FAST.get().cast_mut()).or(NonNull::new(SLOW.get().cast_mut()))
 }
 
+/// An unstarted greenlet, with one count for the caller. Without a parent it is a child of the current
+/// one.
+#[inline(never)]
+pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+    let current = current();
+    // SAFETY: the current greenlet is alive.
+    unsafe { current.as_ref() }.thread().new_greenlet(Some(parent.unwrap_or(current)), class)
+}
+
 impl Thread {
     #[cold]
     fn create() -> NonNull<Core> {
         let thread = Box::new(Thread {
             _alternate_stack: overflow::watch_thread(describe_current),
             arena: Arena::default(),
-            stacks: RefCell::new(Pool::new()),
+            stacks: Pool::new(),
             root: Cell::new(None),
             next_id: Cell::new(0),
             chore: Cell::new(None),
@@ -97,7 +106,7 @@ impl Thread {
             slow: Cell::new(false),
             successor: Cell::new(None),
             scheduler: Cell::new(None),
-            weak_handles: Cell::new(0),
+            keepers: Cell::new(0),
             ending: Cell::new(false),
             ended: Cell::new(false),
         });
@@ -120,7 +129,7 @@ impl Thread {
 
     /// An unstarted greenlet, with one count for the caller.
     #[inline]
-    pub(crate) fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+    fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
         if let Some(parent) = parent {
             counting::retain(parent);
         }
@@ -173,7 +182,8 @@ impl Thread {
         self.make_current(current());
     }
 
-    pub(crate) fn stacks(&self) -> &RefCell<Pool> {
+    #[inline]
+    pub(crate) fn stacks(&self) -> &Pool {
         &self.stacks
     }
 
@@ -184,29 +194,31 @@ impl Thread {
 
     /// # Safety
     ///
-    /// The block is one of this thread's, and nobody uses it any more.
+    /// The block is one of this thread's, and nobody uses it any more. If the thread has ended, nobody
+    /// may use `self` afterwards, unless something else keeps it.
     #[inline]
     pub(crate) unsafe fn free_core(&self, core: NonNull<Core>) {
         // SAFETY: the caller's word.
         unsafe { self.arena.give_back(core) };
-        self.free_if_unused();
+        if self.ended.get() {
+            self.release();
+        }
     }
 
     pub(crate) fn retain_weakly(&self) {
-        self.weak_handles.set(self.weak_handles.get() + 1);
+        self.keepers.set(self.keepers.get() + 1);
     }
 
     /// Nobody may use `self` afterwards, unless something else keeps it.
     pub(crate) fn release_weakly(&self) {
-        self.weak_handles.set(self.weak_handles.get() - 1);
-        self.free_if_unused();
+        self.release();
     }
 
-    /// Frees the state of an ended thread once no handle refers to it. Nobody may use `self`
-    /// afterwards.
-    #[inline]
-    fn free_if_unused(&self) {
-        if self.ended.get() && self.arena.live() == 0 && self.weak_handles.get() == 0 {
+    /// One keeper less. Frees the state of an ended thread with the last one.
+    #[cold]
+    fn release(&self) {
+        self.keepers.set(self.keepers.get() - 1);
+        if self.ended.get() && self.keepers.get() == 0 {
             // SAFETY: the state was leaked by `create`, no control block refers to it, and the
             // thread-locals that did are null.
             drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
@@ -255,10 +267,11 @@ impl Thread {
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
         // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
-        drop(self.stacks.replace(Pool::new()));
+        self.stacks.clear();
         self.root.set(None);
         FAST.set(ptr::null());
         SLOW.set(ptr::null());
+        self.keepers.set(self.keepers.get() + self.arena.in_use());
         self.ended.set(true);
         // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
         unsafe { root.as_ref() }.phase.set(Phase::Dead);
@@ -320,7 +333,7 @@ pub fn unwind_all() {
 pub fn trim_stacks() {
     if let Some(core) = existing_current() {
         // SAFETY: the current greenlet is alive.
-        unsafe { core.as_ref() }.thread().stacks().borrow_mut().trim();
+        unsafe { core.as_ref() }.thread().stacks().trim();
     }
 }
 

@@ -246,7 +246,9 @@ impl Hub {
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
-            None => switching::deliver(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit())),
+            None => {
+                switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
+            }
         };
         match brought {
             Ok(Wake) => {}

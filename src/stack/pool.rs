@@ -4,23 +4,30 @@
 //! gives its stack back while it still stands on it, which is sound because the pool writes
 //! nothing into a stack, and because nobody else can take one before the thread has switched.
 
+use std::cell::UnsafeCell;
+
 use super::region::Region;
 use super::{SizeClass, Stack, StackError, page_size};
 
 /// Stacks of one thread, by size class.
 pub(crate) struct Pool {
-    classes: [Class; SizeClass::COUNT],
+    classes: [UnsafeCell<Class>; SizeClass::COUNT],
 }
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { classes: [const { Class::new() }; SizeClass::COUNT] }
+        Self { classes: [const { UnsafeCell::new(Class::new()) }; SizeClass::COUNT] }
     }
 
     /// A stack of the given class.
+    pub(crate) fn take(&self, class: SizeClass) -> Result<Stack, StackError> {
+        self.with(class, |free| free.take(class))
+    }
+
+    /// A stack of the given class, if one waits that was used before.
     #[inline]
-    pub(crate) fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
-        self.classes[class.index()].take(class)
+    pub(crate) fn take_used(&self, class: SizeClass) -> Option<Stack> {
+        self.with(class, |free| free.free.pop())
     }
 
     /// Gives a stack back.
@@ -30,13 +37,31 @@ impl Pool {
     /// The stack came from this pool, and nothing on it is used again, except by a caller that
     /// stands on it and leaves it before the pool is asked for a stack.
     #[inline]
-    pub(crate) unsafe fn give_back(&mut self, stack: Stack) {
-        self.classes[stack.class().index()].give_back(stack);
+    pub(crate) unsafe fn give_back(&self, stack: Stack) {
+        self.with(stack.class(), |free| free.give_back(stack));
     }
 
     /// Returns the memory of every waiting stack to the system; the address space is kept.
-    pub(crate) fn trim(&mut self) {
-        self.classes.iter_mut().for_each(Class::trim);
+    pub(crate) fn trim(&self) {
+        for class in &self.classes {
+            // SAFETY: as in `with`.
+            unsafe { &mut *class.get() }.trim();
+        }
+    }
+
+    /// Forgets all stacks. Their memory is freed, unless one of the same class is in use.
+    pub(crate) fn clear(&self) {
+        for class in &self.classes {
+            // SAFETY: as in `with`.
+            drop(std::mem::replace(unsafe { &mut *class.get() }, Class::new()));
+        }
+    }
+
+    #[inline(always)]
+    fn with<R>(&self, class: SizeClass, f: impl FnOnce(&mut Class) -> R) -> R {
+        // SAFETY: a pool belongs to one thread, and nothing that is called here knows of it: the
+        // closures are those above.
+        f(unsafe { &mut *self.classes[class.index()].get() })
     }
 }
 
@@ -50,6 +75,7 @@ const FIRST_REGION_SLOTS: usize = 16;
 struct Class {
     /// Stacks that were used before. Those below `trimmed` own no memory.
     free: Vec<Stack>,
+    /// May be more than there are, for stacks were taken since.
     trimmed: usize,
     regions: Vec<Region>,
 }
@@ -59,11 +85,8 @@ impl Class {
         Self { free: Vec::new(), trimmed: 0, regions: Vec::new() }
     }
 
-    #[inline]
     fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
-        let Some(stack) = self.free.pop() else { return self.carve(class) };
-        self.trimmed = self.trimmed.min(self.free.len());
-        Ok(stack)
+        self.free.pop().map_or_else(|| self.carve(class), Ok)
     }
 
     #[cold]
@@ -83,10 +106,25 @@ impl Class {
 
     #[inline]
     fn give_back(&mut self, stack: Stack) {
+        // Wraps, and is large, if stacks were taken that had been trimmed.
+        if self.free.len().wrapping_sub(self.trimmed) >= WARM {
+            self.keep_warm_ones();
+        }
+        let len = self.free.len();
+        debug_assert!(len < self.free.capacity());
+        // SAFETY: `carve` reserves a place for every stack that there is.
+        unsafe {
+            self.free.as_mut_ptr().add(len).write(stack);
+            self.free.set_len(len + 1);
+        }
+    }
+
+    #[cold]
+    fn keep_warm_ones(&mut self) {
+        self.trimmed = self.trimmed.min(self.free.len());
         if self.free.len() - self.trimmed >= WARM {
             self.trim_coldest();
         }
-        self.free.push(stack);
     }
 
     fn trim_coldest(&mut self) {
@@ -95,6 +133,7 @@ impl Class {
     }
 
     fn trim(&mut self) {
+        self.trimmed = self.trimmed.min(self.free.len());
         while self.trimmed < self.free.len() {
             self.trim_coldest();
         }
