@@ -154,7 +154,7 @@ fn a_hook_may_switch_and_no_value_is_mixed_up() {
 
 // do-not-repeat.md: P3
 #[test]
-fn a_global_hook_is_told_of_switches_that_were_fast_on_other_threads() {
+fn a_global_hook_is_told_of_switches_on_threads_that_ran_before_it_was_set() {
     use std::sync::mpsc::channel;
     let (sender, seen) = channel();
     let (ready, is_ready) = channel();
@@ -170,6 +170,7 @@ fn a_global_hook_is_told_of_switches_that_were_fast_on_other_threads() {
         g.switch(0);
         ready.send(()).unwrap();
         may_go.recv().unwrap();
+        let _makes_the_thread_look = Greenlet::<()>::new(|()| ());
         g.switch(0);
     });
     is_ready.recv().unwrap();

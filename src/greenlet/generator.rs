@@ -188,8 +188,9 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// Whether the caller is the one that the generator answers, as far as can be told at a glance.
     #[inline(always)]
     fn answers_current(&self) -> bool {
-        let resumer = self.greenlet.core().parent.get();
-        resumer.is_some_and(|resumer| ptr::eq(resumer.as_ptr(), fast_current()))
+        let resumer =
+            self.greenlet.core().parent.get().map_or(ptr::null(), |resumer| resumer.as_ptr().cast_const());
+        ptr::eq(resumer, fast_current())
     }
 
     /// Makes the caller the one that the generator answers.

@@ -17,7 +17,7 @@ use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::{Tag, Wake};
 use super::thread::{current, fast_current, set_fast_current};
-use super::trace::{self, EventKind};
+use super::trace::EventKind;
 use crate::arch::{self, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
@@ -147,8 +147,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
         && core.refs.get() > 0
         && core.unwinder.get().is_none()
         && core.extras().is_none()
-        && !(Tag::of::<T>() == Tag::PARKED && core.thread().successor.get().is_some())
-        && !trace::is_global();
+        && !(Tag::of::<T>() == Tag::PARKED && core.thread().successor.get().is_some());
     if !plain {
         return Err(result);
     }

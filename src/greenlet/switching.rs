@@ -1,6 +1,6 @@
 //! Leaving one greenlet for another.
 //!
-//! [`transfer`] is the hot path, inlined into the caller: one thread-local word, five comparisons,
+//! [`transfer`] is the hot path, inlined into the caller: one thread-local word, four comparisons,
 //! two stores, the switch. The first switch to a greenlet takes the same way, by a call that finds it a
 //! stack. Whatever is not plain (a target that is dead, the caller itself or waiting for another type;
 //! a caller without handles; a trace hook; a panic under way) goes to [`deliver`].
@@ -44,7 +44,6 @@ pub(crate) unsafe fn transfer<S: 'static, W: 'static>(target: NonNull<Core>, val
     let to = unsafe { target.as_ref() };
     let plain = !me.is_null()
         && !ptr::eq(me, to)
-        && !trace::is_global()
         && !panicking()
         && (to.waits_for.get().is(Tag::of::<S>()) || life::prepare_plainly::<S>(to));
     if !plain {
@@ -105,6 +104,7 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
     // SAFETY: what is current is alive, and the caller holds a count on the target.
     let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
     let parcel = Parcel { content };
+    me.thread().notice_hooks();
     if panicking() {
         return parcel.refused(SwitchError::Unwinding);
     }

@@ -87,6 +87,7 @@ pub(crate) fn existing_current() -> Option<NonNull<Core>> {
 /// one.
 #[inline(never)]
 pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+    notice_global_hook();
     let current = current();
     // SAFETY: the current greenlet is alive.
     unsafe { current.as_ref() }.thread().new_greenlet(Some(parent.unwrap_or(current)), class)
@@ -124,6 +125,7 @@ impl Thread {
             this.slow.set(true);
         }
         this.make_current(root);
+        this.notice_hooks();
         root
     }
 
@@ -161,7 +163,7 @@ impl Thread {
     /// Whether anybody is told of switches on this thread.
     #[inline]
     pub(crate) fn is_traced(&self) -> bool {
-        trace::is_global() || (self.slow.get() && self.hook.borrow().is_some())
+        self.slow.get() && (trace::is_global() || self.hook.borrow().is_some())
     }
 
     pub(crate) fn hook(&self) -> Option<trace::Hook> {
@@ -170,10 +172,15 @@ impl Thread {
 
     /// Sets who is told of every switch, and returns who was.
     pub(crate) fn set_hook(&self, hook: Option<trace::Hook>) -> Option<trace::Hook> {
-        self.slow.set(hook.is_some() || self.ending.get());
         let old = self.hook.replace(hook);
-        self.look_again();
+        self.notice_hooks();
         old
+    }
+
+    /// Looks whether hooks have come or gone, that of the process among them.
+    pub(crate) fn notice_hooks(&self) {
+        self.slow.set(self.ending.get() || self.hook.borrow().is_some() || trace::is_global());
+        self.look_again();
     }
 
     /// Looks again whether the next switch may be fast: the current greenlet's count has reached
@@ -276,6 +283,16 @@ impl Thread {
         // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
         unsafe { root.as_ref() }.phase.set(Phase::Dead);
         counting::release(root);
+    }
+}
+
+/// Lets the thread's switches tell the hook that another thread has set for the process, if there is
+/// one. To look for it at each switch would make all of them slower.
+#[inline]
+pub(crate) fn notice_global_hook() {
+    if trace::is_global() {
+        // SAFETY: the current greenlet is alive.
+        unsafe { current().as_ref() }.thread().notice_hooks();
     }
 }
 

@@ -104,6 +104,10 @@ pub fn get() -> Option<Hook> {
 
 /// Has `hook` told of every switch on every thread, besides the threads' own hooks.
 ///
+/// This thread begins at once. Another one begins when it next makes a greenlet, waits in its hub or
+/// takes the slow path of a switch for any other reason: to look for a hook at each switch would make
+/// all of them slower.
+///
 /// If it panics, it stays set, and its panic is raised in the target in place of what was sent.
 pub fn set_global(hook: impl Fn(&Event) + Send + Sync + 'static) {
     replace_global(Some(Arc::new(hook)));
@@ -120,9 +124,11 @@ fn replace_global(hook: Option<GlobalHook>) {
     let old = std::mem::replace(&mut *global, hook);
     drop(global);
     drop(old);
+    // SAFETY: the current greenlet is alive.
+    unsafe { thread::current().as_ref() }.thread().notice_hooks();
 }
 
-/// Whether the process has a hook: part of every switch.
+/// Whether the process has a hook.
 #[inline(always)]
 pub(crate) fn is_global() -> bool {
     GLOBAL_IS_SET.load(Ordering::Relaxed)

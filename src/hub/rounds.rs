@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::{Action, Fiber, Hub};
+use super::{Action, Fiber, Hub, greenlet_thread};
 
 /// With others ready, I/O is polled after this many switches...
 const SWITCHES_PER_POLL: usize = 64;
@@ -43,6 +43,7 @@ impl Hub {
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
+        greenlet_thread::notice_global_hook();
         self.remote.drain(self);
         let hope = if self.ready.is_empty() {
             self.wait_for_work()
