@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use super::error::KillError;
@@ -136,11 +136,12 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(always)]
     #[track_caller]
     pub fn try_resume(&mut self, value: R) -> Result<Step<Y, T>, Raised> {
-        if !self.answers_current() {
-            self.answer_here();
-        }
-        // SAFETY: handles do not leave their thread, and this one holds a count.
-        match unsafe { switching::transfer(self.greenlet.core_ptr(), Resume(value)) } {
+        let (it, resumer) = (self.greenlet.core_ptr(), self.greenlet.core().parent.get());
+        let Some(me) = resumer.filter(|resumer| ptr::eq(resumer.as_ptr(), fast_current())) else {
+            return self.deliver(Ok(Resume(value)));
+        };
+        // SAFETY: handles do not leave their thread, and this one holds a count. Nobody is his own parent.
+        match unsafe { switching::transfer_from(me, it, Resume(value)) } {
             Landing::Value(Yield(value)) => Ok(Step::Yielded(value)),
             // SAFETY: it has just landed.
             Landing::Rare(message) => self.step(unsafe { switching::open(message) }),
@@ -183,14 +184,6 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// Whether it has returned, panicked or been closed.
     pub fn is_over(&self) -> bool {
         self.greenlet.is_dead()
-    }
-
-    /// Whether the caller is the one that the generator answers, as far as can be told at a glance.
-    #[inline(always)]
-    fn answers_current(&self) -> bool {
-        let resumer =
-            self.greenlet.core().parent.get().map_or(ptr::null(), |resumer| resumer.as_ptr().cast_const());
-        ptr::eq(resumer, fast_current())
     }
 
     /// Makes the caller the one that the generator answers.
@@ -243,19 +236,27 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// What is thrown into the generator, or that it is closed. It is to return then.
     #[inline(always)]
     pub fn try_yield(&self, value: Y) -> Result<R, Raised> {
+        let Some(me) = NonNull::new(fast_current().cast_mut()) else { return Self::deliver(value) };
+        // SAFETY: the current greenlet is alive.
+        let Some(resumer) = (unsafe { me.as_ref() }).parent.get() else { return Self::deliver(value) };
+        // SAFETY: the link keeps the resumer while this waits: one that is replaced meanwhile is not
+        // looked at again. Nobody is his own parent.
+        match unsafe { switching::transfer_from(me, resumer, Yield(value)) } {
+            Landing::Value(Resume(value)) => Ok(value),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { switching::open(message) }.map(|Resume(value)| value),
+            Landing::NotPlain(Yield(value)) => Self::deliver(value),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deliver(value: Y) -> Result<R, Raised> {
         let me = thread::current();
         // SAFETY: the current greenlet is alive. A root, which has no parent, is refused as one that
         // would switch to itself.
         let resumer = unsafe { me.as_ref() }.parent.get().unwrap_or(me);
-        // SAFETY: the link keeps the resumer while this waits: one that is replaced meanwhile is not
-        // looked at again.
-        let brought = match unsafe { switching::transfer(resumer, Yield(value)) } {
-            Landing::Value(Resume(value)) => return Ok(value),
-            // SAFETY: it has just landed.
-            Landing::Rare(message) => unsafe { switching::open(message) },
-            Landing::NotPlain(value) => switching::deliver(resumer, Ok(value)),
-        };
-        brought.map(|Resume(value)| value)
+        switching::deliver(resumer, Ok(Yield(value))).map(|Resume(value)| value)
     }
 }
 

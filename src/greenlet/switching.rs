@@ -39,18 +39,30 @@ pub(crate) enum Landing<S, W> {
 /// The target belongs to this thread, and the caller holds a count on it.
 #[inline(always)]
 pub(crate) unsafe fn transfer<S: 'static, W: 'static>(target: NonNull<Core>, value: S) -> Landing<S, W> {
-    let me = fast_current();
-    // SAFETY: the caller holds a count on the target.
-    let to = unsafe { target.as_ref() };
-    let plain = !me.is_null()
-        && !ptr::eq(me, to)
-        && !panicking()
-        && (to.waits_for.get().is(Tag::of::<S>()) || life::prepare_plainly::<S>(to));
+    match NonNull::new(fast_current().cast_mut()) {
+        // SAFETY: the caller's word.
+        Some(me) if me != target => unsafe { transfer_from(me, target, value) },
+        _ => Landing::NotPlain(value),
+    }
+}
+
+/// As [`transfer`], for a caller that knows who it is.
+///
+/// # Safety
+///
+/// As for [`transfer`]. `me` is the [`fast_current`] greenlet, and not the target.
+#[inline(always)]
+pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
+    me: NonNull<Core>,
+    target: NonNull<Core>,
+    value: S,
+) -> Landing<S, W> {
+    // SAFETY: what is current is alive, and the caller holds a count on the target.
+    let (me, to) = unsafe { (me.as_ref(), target.as_ref()) };
+    let plain = !panicking() && (to.waits_for.get().is(Tag::of::<S>()) || life::prepare_plainly::<S>(to));
     if !plain {
         return Landing::NotPlain(value);
     }
-    // SAFETY: what is current is alive.
-    let me = unsafe { &*me };
     me.waits_for.set(Tag::of::<W>());
     set_fast_current(to);
     let slot = MaybeUninit::new(value);
