@@ -14,8 +14,12 @@ use super::unwind::unwind_or_abandon;
 pub(crate) fn retain(core: NonNull<Core>) {
     // SAFETY: whoever has the pointer keeps the block alive.
     let refs = unsafe { &core.as_ref().refs };
-    let count = refs.get().checked_add(1).expect("fewer than 2^32 handles of one greenlet");
-    refs.set(count);
+    refs.set(refs.get().checked_add(1).unwrap_or_else(too_many));
+}
+
+#[cold]
+fn too_many() -> u32 {
+    panic!("more than 2^32 handles of one greenlet")
 }
 
 /// One count less. At zero a suspended greenlet is unwound here and now.

@@ -130,7 +130,7 @@ impl Thread {
     }
 
     /// An unstarted greenlet, with one count for the caller.
-    #[inline]
+    #[inline(always)]
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
         if let Some(parent) = parent {
             counting::retain(parent);
@@ -178,6 +178,8 @@ impl Thread {
     }
 
     /// Looks whether hooks have come or gone, that of the process among them.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn notice_hooks(&self) {
         self.slow.set(self.ending.get() || self.hook.borrow().is_some() || trace::is_global());
         self.look_again();

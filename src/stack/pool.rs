@@ -36,7 +36,7 @@ impl Pool {
     ///
     /// The stack came from this pool, and nothing on it is used again, except by a caller that
     /// stands on it and leaves it before the pool is asked for a stack.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn give_back(&self, stack: Stack) {
         self.with(stack.class(), |free| free.give_back(stack));
     }
@@ -60,8 +60,8 @@ impl Pool {
     #[inline(always)]
     fn with<R>(&self, class: SizeClass, f: impl FnOnce(&mut Class) -> R) -> R {
         // SAFETY: a pool belongs to one thread, and nothing that is called here knows of it: the
-        // closures are those above.
-        f(unsafe { &mut *self.classes[class.index()].get() })
+        // closures are those above. There is a list for every size class.
+        f(unsafe { &mut *self.classes.get_unchecked(class.index()).get() })
     }
 }
 
@@ -72,6 +72,7 @@ const WARM: usize = 1024;
 const LARGEST_REGION: usize = 8 << 30;
 const FIRST_REGION_SLOTS: usize = 16;
 
+#[repr(align(64))]
 struct Class {
     /// Stacks that were used before. Those below `trimmed` own no memory.
     free: Vec<Stack>,
@@ -104,7 +105,7 @@ impl Class {
         carved.expect("a fresh region has a slot")
     }
 
-    #[inline]
+    #[inline(always)]
     fn give_back(&mut self, stack: Stack) {
         // Wraps, and is large, if stacks were taken that had been trimmed.
         if self.free.len().wrapping_sub(self.trimmed) >= WARM {
