@@ -6,7 +6,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Base, Entry, Message, OnTarget, StackPointer};
+use super::{Base, Entry, FloatControl, Message, OnTarget, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 4;
@@ -132,4 +132,28 @@ unsafe extern "C" fn base<B: Base>() {
         parent = const B::PARENT,
         stack_pointer = const B::STACK_POINTER,
     )
+}
+
+pub(super) fn save_float_control(words: &mut FloatControl) {
+    // SAFETY: writes the control words to where they fit.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/save_float_control.s"),
+            in("x0") words,
+            out("x1") _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+pub(super) fn load_float_control(words: &FloatControl) {
+    // SAFETY: the words were saved on this thread, so they are words that the processor takes.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/load_float_control.s"),
+            in("x0") words,
+            out("x1") _,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
 }

@@ -8,6 +8,7 @@
 //! - [`switch_call`]: save where I am, call a function on the target's stack, continue the
 //!   target with what it returns.
 //! - [`init_stack`]: lay out a fresh stack so that the first switch to it calls an [`Entry`].
+//! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
 //! The instructions themselves are in `asm/`, one routine a file. This floor knows nothing
 //! of greenlets but what [`Base`] tells its base frame, and it must never touch memory other
@@ -26,6 +27,25 @@ use aarch64 as imp;
 use x86_64 as imp;
 
 pub(crate) use imp::{SUSPENDED_WORDS, init_stack, resume, switch, switch_call, switch_out_of_line};
+
+/// How a thread computes with floating point, as the routines in `asm/` save it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(8))]
+pub(crate) struct FloatControl([u8; 8]);
+
+impl FloatControl {
+    /// What is in force.
+    pub(crate) fn save() -> Self {
+        let mut words = Self::default();
+        imp::save_float_control(&mut words);
+        words
+    }
+
+    /// Puts it in force.
+    pub(crate) fn load(&self) {
+        imp::load_float_control(self);
+    }
+}
 
 /// What travels in registers from the side that leaves to the side that lands.
 ///

@@ -4,7 +4,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Base, Entry, Message, OnTarget, StackPointer};
+use super::{Base, Entry, FloatControl, Message, OnTarget, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 3;
@@ -129,4 +129,26 @@ unsafe extern "sysv64" fn base<B: Base>() {
         parent = const B::PARENT,
         stack_pointer = const B::STACK_POINTER,
     )
+}
+
+pub(super) fn save_float_control(words: &mut FloatControl) {
+    // SAFETY: writes the control words to where they fit.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/save_float_control.s"),
+            in("rdi") words,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+pub(super) fn load_float_control(words: &FloatControl) {
+    // SAFETY: the words were saved on this thread, so they are words that the processor takes.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/load_float_control.s"),
+            in("rdi") words,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
 }

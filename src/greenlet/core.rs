@@ -10,7 +10,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use super::context::Context;
-use super::extras::Extras;
+use super::extras::{Extras, OwnFloatControl};
 use super::life;
 use super::tag::Tag;
 use super::thread::Thread;
@@ -149,10 +149,16 @@ impl Core {
         unsafe { (*self.extras.get()).get_or_insert_default() }
     }
 
+    /// Whether it has floating-point control words of its own.
+    pub(crate) fn has_float_control(&self) -> bool {
+        self.extras().is_some_and(|extras| !matches!(extras.float_control.get(), OwnFloatControl::No))
+    }
+
     /// Gives a new greenlet what few have.
     #[cold]
-    pub(crate) fn furnish(&self, name: Option<Box<str>>, context: Context) {
+    pub(crate) fn furnish(&self, name: Option<Box<str>>, context: Context, float_control: OwnFloatControl) {
         let extras = self.extras_or_new();
+        extras.float_control.set(float_control);
         if let Some(name) = name {
             extras.name.set(name).unwrap_or_else(|_| unreachable!("a new greenlet has no name"));
         }

@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use super::context::Context;
 use super::local::Locals;
+use crate::arch::FloatControl;
 
 /// Made on first use, and kept as long as the control block.
 #[derive(Default)]
@@ -12,6 +13,19 @@ pub(crate) struct Extras {
     pub(crate) name: OnceCell<Box<str>>,
     pub(crate) locals: Locals,
     pub(crate) context: RefCell<Context>,
+    pub(crate) float_control: Cell<OwnFloatControl>,
     /// What the floor above keeps here.
     pub(crate) kept: Cell<Option<Box<dyn Any>>>,
+}
+
+/// Whether a greenlet has floating-point control words of its own.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum OwnFloatControl {
+    /// It shares those of its thread.
+    #[default]
+    No,
+    /// It will, and takes those of whoever starts it.
+    Inherited,
+    /// These, while it is suspended.
+    Saved(FloatControl),
 }

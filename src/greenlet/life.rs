@@ -33,12 +33,12 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     Ok(())
 }
 
-/// As [`prepare`] for a greenlet that takes a `T`, if there is nothing to it: it is unstarted, and a
-/// stack is at hand. Says whether there was.
+/// As [`prepare`] for a greenlet that takes a `T`, if there is nothing to it: it is unstarted, has
+/// nothing that few have, and a stack is at hand. Says whether there was.
 #[inline(never)]
 pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
     let Some(body) = core.body().filter(|body| body.value.is(Tag::of::<T>())) else { return false };
-    if core.phase.get() != Phase::Unstarted {
+    if core.phase.get() != Phase::Unstarted || core.extras().is_some() {
         return false;
     }
     let reserved = core.stack.get();

@@ -166,7 +166,7 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             None => return parcel.refused(SwitchError::ThreadEnding),
         }
     }
-    me.waits_for.set(Tag::of::<W>());
+    me.waits_for.set(if me.has_float_control() { Tag::slow::<W>() } else { Tag::of::<W>() });
     let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };

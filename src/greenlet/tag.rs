@@ -35,6 +35,12 @@ impl Tag {
         Self(const { &TypeId::of::<T>() })
     }
 
+    /// Equal to [`of`](Self::of), and not the same: for a greenlet that only the slow path may continue.
+    pub(crate) const fn slow<T: 'static>() -> Self {
+        struct Other(TypeId, #[allow(dead_code, reason = "another size keeps the constants apart")] u8);
+        Self(const { &Other(TypeId::of::<T>(), 0).0 })
+    }
+
     /// Whether both are the same constant: the fast path's question.
     #[inline(always)]
     pub(crate) fn is(self, other: Self) -> bool {

@@ -11,9 +11,11 @@ use std::ptr::{self, NonNull};
 use super::arena::Arena;
 use super::chore::Chore;
 use super::core::{Core, Phase};
+use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::{counting, life, trace, unwind};
+use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, SizeClass};
 
@@ -55,6 +57,8 @@ pub(crate) struct Thread {
     hook: RefCell<Option<trace::Hook>>,
     /// Every switch is slow: there is a hook, or the thread is ending.
     slow: Cell<bool>,
+    /// The floating-point control words that greenlets share, while the current one has its own.
+    float_control: Cell<Option<FloatControl>>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
     /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
@@ -105,6 +109,7 @@ impl Thread {
             chore: Cell::new(None),
             hook: RefCell::new(None),
             slow: Cell::new(false),
+            float_control: Cell::new(None),
             successor: Cell::new(None),
             scheduler: Cell::new(None),
             keepers: Cell::new(0),
@@ -152,12 +157,38 @@ impl Thread {
     #[inline]
     pub(crate) fn make_current(&self, core: NonNull<Core>) {
         // SAFETY: what becomes current is alive.
-        if unsafe { core.as_ref() }.refs.get() > 0 && !self.slow.get() {
+        let block = unsafe { core.as_ref() };
+        if block.extras().is_some() || self.float_control.get().is_some() {
+            self.exchange_float_control(block);
+        }
+        if block.refs.get() > 0 && !self.slow.get() && self.float_control.get().is_none() {
             set_fast_current(core.as_ptr());
         } else {
             SLOW.set(core.as_ptr());
             set_fast_current(ptr::null());
         }
+    }
+
+    /// Puts the floating-point control words of `next` in force, where it or the current greenlet has
+    /// some of its own.
+    #[cold]
+    fn exchange_float_control(&self, next: &Core) {
+        // SAFETY: the current greenlet is alive.
+        let current = existing_current().map(|current| unsafe { current.as_ref() });
+        if current.is_some_and(|current| ptr::eq(current, next)) {
+            return;
+        }
+        let in_force = FloatControl::save();
+        let shared = self.float_control.take().unwrap_or(in_force);
+        if let Some(extras) = current.filter(|current| current.has_float_control()).and_then(Core::extras) {
+            extras.float_control.set(OwnFloatControl::Saved(in_force));
+        }
+        match next.extras().map_or(OwnFloatControl::No, |extras| extras.float_control.get()) {
+            OwnFloatControl::No => return shared.load(),
+            OwnFloatControl::Inherited => {}
+            OwnFloatControl::Saved(own) => own.load(),
+        }
+        self.float_control.set(Some(shared));
     }
 
     /// Whether anybody is told of switches on this thread.
