@@ -4,7 +4,7 @@
 //! at death; dead ancestors are skipped, unstarted ones are started with a result and ended by
 //! an error.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
@@ -147,7 +147,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
         && core.refs.get() > 0
         && core.unwinder.get().is_none()
         && core.extras().is_none()
-        && !(Tag::of::<T>() == Tag::PARKED && core.thread().successor.get().is_some());
+        && !(TypeId::of::<T>() == TypeId::of::<Wake>() && core.thread().successor.get().is_some());
     if !plain {
         return Err(result);
     }

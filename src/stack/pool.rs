@@ -4,30 +4,35 @@
 //! gives its stack back while it still stands on it, which is sound because the pool writes
 //! nothing into a stack, and because nobody else can take one before the thread has switched.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 
 use super::region::Region;
 use super::{SizeClass, Stack, StackError, page_size};
 
 /// Stacks of one thread, by size class.
 pub(crate) struct Pool {
+    /// The last stack that came back, until somebody takes it or the next one comes.
+    last: Cell<Option<Stack>>,
     classes: [UnsafeCell<Class>; SizeClass::COUNT],
 }
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { classes: [const { UnsafeCell::new(Class::new()) }; SizeClass::COUNT] }
+        Self { last: Cell::new(None), classes: [const { UnsafeCell::new(Class::new()) }; SizeClass::COUNT] }
     }
 
     /// A stack of the given class.
     pub(crate) fn take(&self, class: SizeClass) -> Result<Stack, StackError> {
-        self.with(class, |free| free.take(class))
+        self.take_used(class).map_or_else(|| self.with(class, |free| free.carve(class)), Ok)
     }
 
     /// A stack of the given class, if one waits that was used before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_used(&self, class: SizeClass) -> Option<Stack> {
-        self.with(class, |free| free.free.pop())
+        match self.last.get() {
+            Some(last) if last.class() == class => self.last.take(),
+            _ => self.with(class, |free| free.free.pop()),
+        }
     }
 
     /// Gives a stack back.
@@ -38,11 +43,19 @@ impl Pool {
     /// stands on it and leaves it before the pool is asked for a stack.
     #[inline(always)]
     pub(crate) unsafe fn give_back(&self, stack: Stack) {
+        if let Some(earlier) = self.last.replace(Some(stack)) {
+            self.put_away(earlier);
+        }
+    }
+
+    #[inline(never)]
+    fn put_away(&self, stack: Stack) {
         self.with(stack.class(), |free| free.give_back(stack));
     }
 
     /// Returns the memory of every waiting stack to the system; the address space is kept.
     pub(crate) fn trim(&self) {
+        self.last.take().into_iter().for_each(|last| self.put_away(last));
         for class in &self.classes {
             // SAFETY: as in `with`.
             unsafe { &mut *class.get() }.trim();
@@ -51,6 +64,7 @@ impl Pool {
 
     /// Forgets all stacks. Their memory is freed, unless one of the same class is in use.
     pub(crate) fn clear(&self) {
+        self.last.take().into_iter().for_each(|last| self.put_away(last));
         for class in &self.classes {
             // SAFETY: as in `with`.
             drop(std::mem::replace(unsafe { &mut *class.get() }, Class::new()));
@@ -62,6 +76,12 @@ impl Pool {
         // SAFETY: a pool belongs to one thread, and nothing that is called here knows of it: the
         // closures are those above. There is a list for every size class.
         f(unsafe { &mut *self.classes.get_unchecked(class.index()).get() })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -86,10 +106,6 @@ impl Class {
         Self { free: Vec::new(), trimmed: 0, regions: Vec::new() }
     }
 
-    fn take(&mut self, class: SizeClass) -> Result<Stack, StackError> {
-        self.free.pop().map_or_else(|| self.carve(class), Ok)
-    }
-
     #[cold]
     fn carve(&mut self, class: SizeClass) -> Result<Stack, StackError> {
         if let Some(carved) = self.regions.last_mut().and_then(Region::carve) {
@@ -105,7 +121,6 @@ impl Class {
         carved.expect("a fresh region has a slot")
     }
 
-    #[inline(always)]
     fn give_back(&mut self, stack: Stack) {
         // Wraps, and is large, if stacks were taken that had been trimmed.
         if self.free.len().wrapping_sub(self.trimmed) >= WARM {
