@@ -136,29 +136,40 @@ struct Departure {
     target: StackPointer,
 }
 
-/// Ends the current greenlet if its parent waits for the result and nothing else is to be done:
-/// nobody is told, no destructor runs, no block is freed. Otherwise returns the result.
+/// Ends the current greenlet if its parent, or its successor, waits for the result and nothing else is
+/// to be done: nobody is told, no destructor runs. Otherwise returns the result.
 #[inline(always)]
 fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
-    let Some(parent) = core.parent().filter(|parent| parent.waits_for.get().is(Tag::of::<T>())) else {
-        return Err(result);
-    };
+    // Successors are a scheduler's, which sends nothing else.
+    let schedules = TypeId::of::<T>() == TypeId::of::<Wake>();
+    let successor = if schedules { core.thread().successor.get() } else { None };
+    let Some(next) = successor.or(core.parent.get()) else { return Err(result) };
+    // SAFETY: a successor is ready, and a link is counted.
+    let next = unsafe { next.as_ref() };
+    let counted = core.refs.get() > 0 || core.parent().is_some_and(|parent| parent.refs.get() > 1);
     let plain = ptr::eq(fast_current(), core)
-        && core.refs.get() > 0
+        && counted
         && core.unwinder.get().is_none()
         && core.extras().is_none()
-        && !(TypeId::of::<T>() == TypeId::of::<Wake>() && core.thread().successor.get().is_some());
+        && (next.waits_for.get().is(Tag::of::<T>()) || successor.is_some() && prepare_plainly::<T>(next))
+        && (successor.is_none() || next.refs.get() > 0);
     if !plain {
         return Err(result);
     }
+    if schedules {
+        core.thread().successor.set(None);
+    }
     end(core);
-    set_fast_current(parent);
+    set_fast_current(next);
     let slot = MaybeUninit::new(result);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
-    let target = parent.stack_pointer.get();
+    let target = next.stack_pointer.get();
+    if core.refs.get() == 0 {
+        free(NonNull::from(core));
+    }
     if !parcel::fits_in_word::<T>() {
-        // SAFETY: the parent is suspended, waits for a T, and reads it before anybody can take this
-        // stack.
+        // SAFETY: whoever is next is suspended, waits for a T, and reads it before anybody can take
+        // this stack.
         unsafe { arch::resume(target, message) }
     }
     Ok(Departure { message, target })
