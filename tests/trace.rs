@@ -45,6 +45,34 @@ fn every_switch_is_told_with_its_kind_origin_and_target() {
     assert_eq!(events, expected);
 }
 
+// greenlet.md rows 34 and 51
+#[test]
+fn what_ends_a_greenlet_before_it_ran_is_told_as_if_it_had_begun() {
+    let (thrown_at, killed, parent) = (1, 2, 3);
+    let thrown = Greenlet::<u32>::new(|_| unreachable!());
+    let victim = Greenlet::<u32>::new(|_| unreachable!());
+    let parent_of_failing = Greenlet::<u32>::new(|_| unreachable!());
+    let failing = Greenlet::<u32>::builder()
+        .parent(&parent_of_failing)
+        .build(|_| std::panic::resume_unwind(Box::new("failed")));
+    let events = traced(|| {
+        thrown.try_throw("an error").unwrap_err();
+        victim.kill().unwrap();
+        failing.try_switch(0).unwrap_err();
+    });
+    let expected = [
+        (Throw, 0, thrown_at),
+        (Throw, thrown_at, 0),
+        (Throw, 0, killed),
+        (Switch, killed, 0),
+        (Switch, 0, failing.id()),
+        (Throw, failing.id(), parent),
+        (Throw, parent, 0),
+    ];
+    assert_eq!(events, expected);
+    assert!(parent_of_failing.is_dead());
+}
+
 // greenlet.md section 5, case 11
 #[test]
 fn a_switch_to_oneself_is_told() {

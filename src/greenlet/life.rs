@@ -50,6 +50,12 @@ pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
     true
 }
 
+/// Before an error ends an unstarted greenlet: where trace hooks are told of switches, it gets a stack
+/// to receive the error and to pass it on, so that they see it. Says whether it is to.
+pub(crate) fn prepare_to_be_seen(core: &Core) -> bool {
+    CAN_UNWIND && core.thread().is_traced() && prepare(core).is_ok()
+}
+
 /// Makes a stack, which nobody uses any more, begin with the greenlet's body.
 #[inline]
 fn lay_out(core: &Core, body: &BodyType, stack: Stack) -> StackPointer {
@@ -203,6 +209,9 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
             // An error passes by a parent that has nothing to run, and leaves it as it is.
             Phase::Unstarted if parcel.content.is_err() && receiver.body().is_none() => {}
             Phase::Unstarted if parcel.content.is_err() => {
+                if prepare_to_be_seen(receiver) {
+                    return die_into(core, receiver, parcel, kept);
+                }
                 kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
             }

@@ -252,7 +252,7 @@ impl<T: 'static> Greenlet<T> {
             State::Dead => Ok(()),
             State::Running if life::CAN_UNWIND => Raised::exit().resume(),
             State::Running => Err(KillError::CannotUnwind),
-            State::Unstarted => {
+            State::Unstarted if core.body().is_none() || !life::prepare_to_be_seen(core) => {
                 life::end_unstarted(core);
                 Ok(())
             }
@@ -261,7 +261,9 @@ impl<T: 'static> Greenlet<T> {
                 switching::deliver::<T, T>(self.core, Err(Raised::exit())).map_err(Raised::resume).ok();
                 Err(KillError::Refused)
             }
-            State::Suspended => unwind::unwind(self.core).unwrap_or_else(|raised| raised.resume()),
+            State::Suspended | State::Unstarted => {
+                unwind::unwind(self.core).unwrap_or_else(|raised| raised.resume())
+            }
         }
     }
 

@@ -146,6 +146,9 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
             Phase::Active => return parcel.refused(SwitchError::wrong_type::<S>()),
             Phase::Unstarted if parcel.content.is_err() && receiver.body().is_some() => {
+                if life::prepare_to_be_seen(receiver) {
+                    break;
+                }
                 kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
             }
