@@ -58,7 +58,7 @@ impl Pool {
         self.last.take().into_iter().for_each(|last| self.put_away(last));
         for class in &self.classes {
             // SAFETY: as in `with`.
-            unsafe { &mut *class.get() }.trim();
+            unsafe { &mut *class.get() }.trim_to(0);
         }
     }
 
@@ -85,7 +85,8 @@ impl Drop for Pool {
     }
 }
 
-/// Free stacks above this number, per class, lose their memory when another one comes back.
+/// So many free stacks of a class keep their memory. When there are twice as many, the colder half
+/// loses it, at once: neighbours share a system call.
 const WARM: usize = 1024;
 
 /// A region doubles what its class has reserved, up to this many bytes.
@@ -123,8 +124,8 @@ impl Class {
 
     fn give_back(&mut self, stack: Stack) {
         // Wraps, and is large, if stacks were taken that had been trimmed.
-        if self.free.len().wrapping_sub(self.trimmed) >= WARM {
-            self.keep_warm_ones();
+        if self.free.len().wrapping_sub(self.trimmed) >= 2 * WARM {
+            self.trim_to(WARM);
         }
         let len = self.free.len();
         debug_assert!(len < self.free.capacity());
@@ -135,24 +136,21 @@ impl Class {
         }
     }
 
+    /// Returns the memory of all but the `warm` warmest to the system, if there are twice as many.
     #[cold]
-    fn keep_warm_ones(&mut self) {
+    fn trim_to(&mut self, warm: usize) {
         self.trimmed = self.trimmed.min(self.free.len());
-        if self.free.len() - self.trimmed >= WARM {
-            self.trim_coldest();
+        let cold = &mut self.free[self.trimmed..];
+        if cold.len() < 2 * warm {
+            return;
         }
-    }
-
-    fn trim_coldest(&mut self) {
-        decommit(self.free[self.trimmed]);
-        self.trimmed += 1;
-    }
-
-    fn trim(&mut self) {
-        self.trimmed = self.trimmed.min(self.free.len());
-        while self.trimmed < self.free.len() {
-            self.trim_coldest();
+        let cold = cold.len() - warm;
+        let cold = &mut self.free[self.trimmed..][..cold];
+        cold.sort_unstable_by_key(|stack| stack.guard());
+        for neighbours in cold.chunk_by(|low, high| low.end().addr().get() == high.guard()) {
+            decommit(neighbours);
         }
+        self.trimmed += cold.len();
     }
 }
 
@@ -167,10 +165,14 @@ impl Drop for Class {
     }
 }
 
-/// Gives the memory of a free stack back to the system. The guard page stays.
-fn decommit(stack: Stack) {
-    let low = stack.guard() + page_size();
-    // SAFETY: the range is the body of a stack that nobody uses; its content does not matter.
-    // Where the call fails the stack stays as it was, which is merely less frugal.
-    unsafe { libc::madvise(low as *mut libc::c_void, stack.size() - page_size(), libc::MADV_DONTNEED) };
+/// Gives the memory of free stacks, each the neighbour of the next, back to the system. Their guard
+/// pages stay.
+fn decommit(stacks: &[Stack]) {
+    let (Some(lowest), Some(highest)) = (stacks.first(), stacks.last()) else { return };
+    let low = lowest.guard() + page_size();
+    let len = highest.end().addr().get() - low;
+    // SAFETY: the range holds the bodies of stacks that nobody uses, whose content does not matter, and
+    // guard pages, which stay. Where the call fails the stacks stay as they were, which is merely less
+    // frugal.
+    unsafe { libc::madvise(low as *mut libc::c_void, len, libc::MADV_DONTNEED) };
 }
