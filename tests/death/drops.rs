@@ -1,0 +1,153 @@
+//! Last handles, and the ends of threads.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use greenlet::Greenlet;
+
+use crate::{guard, suspended_with};
+
+#[test]
+fn dropping_the_last_handle_unwinds_a_suspended_greenlet_there_and_then() {
+    let (guard, dropped) = guard();
+    let g = suspended_with(guard);
+    assert_eq!(dropped.get(), 0);
+    let other = g.clone();
+    drop(g);
+    assert_eq!(dropped.get(), 0);
+    drop(other);
+    assert_eq!(dropped.get(), 1);
+}
+
+#[test]
+fn dropping_an_unstarted_greenlet_drops_its_body() {
+    let (guard, dropped) = guard();
+    drop(Greenlet::<()>::new(move |()| drop(guard)));
+    assert_eq!(dropped.get(), 1);
+}
+
+#[test]
+fn dropping_a_chain_unwinds_the_child_and_then_the_parent() {
+    let order: Rc<RefCell<Vec<&str>>> = Rc::default();
+    struct Note(&'static str, Rc<RefCell<Vec<&'static str>>>);
+    impl Drop for Note {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push(self.0);
+        }
+    }
+    let parent = suspended_with(Note("parent", order.clone()));
+    let child = suspended_with(Note("child", order.clone()));
+    child.set_parent(&parent).unwrap();
+    drop(parent);
+    assert!(order.borrow().is_empty());
+    drop(child);
+    assert_eq!(*order.borrow(), ["child", "parent"]);
+}
+
+#[test]
+fn a_greenlet_dropped_while_its_holder_panics_is_unwound_and_the_panic_goes_on() {
+    let (guard, dropped) = guard();
+    let g = suspended_with(guard);
+    let payload = catch_unwind(AssertUnwindSafe(move || {
+        let _held = g;
+        panic!("outer");
+    }))
+    .unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"outer"));
+    assert_eq!(dropped.get(), 1);
+    assert!(!std::thread::panicking());
+}
+
+#[test]
+fn a_payload_that_panics_when_it_is_dropped_stays_harmless() {
+    struct Angry;
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("angry"));
+        }
+    }
+    let main = Greenlet::<()>::current();
+    let g = Greenlet::<()>::new(move |()| {
+        let _ = main.try_switch(());
+        std::panic::resume_unwind(Box::new(Angry));
+    });
+    g.switch(());
+    drop(g);
+}
+
+#[test]
+fn who_drops_a_last_handle_while_it_has_none_itself_is_not_unwound_meanwhile() {
+    let (main, went_on) = (Greenlet::<()>::current(), Rc::new(Cell::new(false)));
+    let (guard, dropped) = guard();
+    let victim = suspended_with(guard);
+    let own: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+    let child: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+    let dropper = {
+        let (own, child, went_on) = (own.clone(), child.clone(), went_on.clone());
+        Greenlet::<()>::new(move |()| {
+            main.switch(());
+            // The child's end brought control here. Nothing refers to this greenlet any more.
+            child.take().unwrap().set_parent(&main).unwrap();
+            own.take();
+            drop(victim);
+            went_on.set(true);
+        })
+    };
+    dropper.switch(());
+    let last = Greenlet::<()>::builder().parent(&dropper).build(|()| ());
+    *child.borrow_mut() = Some(last.clone());
+    *own.borrow_mut() = Some(dropper);
+    assert!(last.try_switch(()).is_ok(), "the dropper's result: nothing was raised in it or in main");
+    assert!(went_on.get());
+    assert_eq!(dropped.get(), 1);
+}
+
+#[test]
+fn a_long_chain_of_unstarted_parents_is_dropped_on_a_small_stack() {
+    Greenlet::<()>::builder()
+        .stack_size(64 * 1024)
+        .build(|()| {
+            let mut g = Greenlet::<()>::new(|()| ());
+            for _ in 0..5000 {
+                g = Greenlet::builder().parent(&g).build(|()| ());
+            }
+        })
+        .switch(());
+}
+
+#[test]
+fn suspended_greenlets_are_unwound_when_their_thread_ends() {
+    thread_local! {
+        static KEPT: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        struct Tell(std::sync::mpsc::Sender<()>);
+        impl Drop for Tell {
+            fn drop(&mut self) {
+                self.0.send(()).unwrap();
+            }
+        }
+        for _ in 0..10 {
+            let g = suspended_with(Tell(sender.clone()));
+            KEPT.with_borrow_mut(|kept| kept.push(g));
+        }
+    })
+    .join()
+    .unwrap();
+    assert_eq!(receiver.iter().count(), 10);
+}
+
+#[test]
+fn unwind_all_unwinds_what_is_suspended() {
+    std::thread::spawn(|| {
+        let (guard, dropped) = guard();
+        let g = suspended_with(guard);
+        greenlet::unwind_all();
+        assert!(g.is_dead());
+        assert_eq!(dropped.get(), 1);
+    })
+    .join()
+    .unwrap();
+}
