@@ -6,8 +6,9 @@
 // The stack as `init_stack` prepares it, and as it stays while the greenlet lives:
 //
 //   top -> +------------------------------------+  16-byte aligned
-//    -8    |  0                                 |  \  frame record that ends a
-//   -16    |  0                          <- x29 |  /  frame-pointer walk
+//    -8    |  this routine                      |  \  the base's frame record
+//   -16    |  place of the link to the    <- x29 |  /
+//          |  parent's control block            |
 //   -24    |  entry: the function to call       |
 //   -32    |  control block of the greenlet     |
 //   -40    |  (padding)                         |  \
@@ -18,19 +19,27 @@
 //   -80    |  where to go on from here    <- sp |  written by the entry
 //          +------------------------------------+
 //
-// The canonical frame address is that of the frame the *current* parent is suspended in:
+// The canonical frame address is that of the frame the *current* parent is suspended in. A control
+// block begins with the saved stack pointer, so that is
 //
-//   cfa = (*(x29 - 16))->parent->stack_pointer + 32
+//   cfa = ***x29 + 32
+//
+// A walk by frame pointers goes the same way: it takes the link and the word after it for a frame
+// record, then the saved stack pointer and the word after it, and arrives in the same frame with
+// two addresses on the way that are none.
 //
 // It is a signal frame to debuggers, because frame addresses need not fall from one stack
 // to the next.
+//
+// The first switch lands behind the `nop`: if it first has a function called here, by switch_call.s,
+// unwinders take this for the place of a call, and look up the byte before.
 //
 // The entry comes back when the greenlet has ended, with the message for whoever continues, and
 // resume.s, which follows, leaves by a jump. So the call is matched by its return.
 
     .cfi_startproc
     .cfi_signal_frame
-    .cfi_escape 0x0f, 11, 0x8d, 0x70, 0x06, 0x23, {parent}, 0x06, 0x23, {stack_pointer}, 0x06, 0x23, 32
+    .cfi_escape 0x0f, 7, 0x8d, 0, 0x06, 0x06, 0x06, 0x23, 32
     .cfi_offset x19, -16
     .cfi_offset x30, -24
     .cfi_offset x29, -32
@@ -43,6 +52,7 @@
     .cfi_undefined x26
     .cfi_undefined x27
     .cfi_undefined x28
+    nop
     hint #36 // bti j
     sub sp, sp, #16
     mov x2, x1

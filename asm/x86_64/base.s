@@ -6,8 +6,9 @@
 // The stack as `init_stack` prepares it, and as it stays while the greenlet lives:
 //
 //   top -> +------------------------------------+  16-byte aligned
-//    -8    |  0                                 |  \  frame record that ends a
-//   -16    |  0                          <- rbp |  /  frame-pointer walk
+//    -8    |  this routine                      |  \  the base's frame record
+//   -16    |  place of the link to the    <- rbp |  /
+//          |  parent's control block            |
 //   -24    |  control block of the greenlet     |
 //   -32    |  entry: the function to call       |
 //   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
@@ -16,12 +17,20 @@
 //   -64    |  where to go on from here   <- rsp |  written by the entry
 //          +------------------------------------+
 //
-// The canonical frame address is that of the frame the *current* parent is suspended in:
+// The canonical frame address is that of the frame the *current* parent is suspended in. A control
+// block begins with the saved stack pointer, so that is
 //
-//   cfa = (*(rbp - 8))->parent->stack_pointer + 24
+//   cfa = ***rbp + 24
+//
+// A walk by frame pointers goes the same way: it takes the link and the word after it for a frame
+// record, then the saved stack pointer and the word after it, and arrives in the same frame with
+// two addresses on the way that are none.
 //
 // It is a signal frame to debuggers, because frame addresses need not fall from one stack
 // to the next.
+//
+// The first switch lands behind the `nop`: if it first has a function called here, by switch_call.s,
+// unwinders take this for the place of a call, and look up the byte before.
 //
 // The entry comes back when the greenlet has ended, with the message for whoever continues, and
 // resume.s, which follows, leaves by a jump. So the call is matched by its return: one that is
@@ -29,7 +38,7 @@
 
     .cfi_startproc
     .cfi_signal_frame
-    .cfi_escape 0x0f, 11, 0x76, 0x78, 0x06, 0x23, {parent}, 0x06, 0x23, {stack_pointer}, 0x06, 0x23, 24
+    .cfi_escape 0x0f, 7, 0x76, 0, 0x06, 0x06, 0x06, 0x23, 24
     .cfi_offset rbx, -8
     .cfi_offset rip, -16
     .cfi_offset rbp, -24
@@ -37,6 +46,7 @@
     .cfi_undefined r13
     .cfi_undefined r14
     .cfi_undefined r15
+    nop
     endbr64
     sub rsp, 24
     mov rdx, rsi

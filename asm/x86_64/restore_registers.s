@@ -1,7 +1,9 @@
 // The end of a switch that is a function of its own: where it lands, with the stack pointer at
 // the suspended layout (see switch.s). Takes what save_registers.s saved, and returns the message
-// by a jump, because the `call` that came here is long out of the predictor's sight.
+// by a jump, because the `call` that came here is long out of the predictor's sight. The place after
+// a `call` is no landing pad, so the jump says that it needs none.
 
+    nop // never run: for the place of a call, unwinders look up the byte before
 2:
     endbr64
     pop rbx
@@ -24,5 +26,5 @@
     pop rcx
     .cfi_def_cfa_offset 0
     .cfi_register rip, rcx
-    jmp rcx
+    notrack jmp rcx
     .cfi_endproc

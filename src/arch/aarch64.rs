@@ -6,7 +6,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Base, Entry, FloatControl, Message, OnTarget, StackPointer};
+use super::{Entry, FloatControl, Message, OnTarget, ParentLink, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 4;
@@ -100,6 +100,9 @@ pub(crate) unsafe extern "C" fn switch_call(
     )
 }
 
+/// The length of the instruction that the base frame begins with, and that is not run.
+const NOP: usize = 4;
+
 /// Lays out a stack whose first switch calls `entry`, and returns its stack pointer.
 ///
 /// # Safety
@@ -107,16 +110,22 @@ pub(crate) unsafe extern "C" fn switch_call(
 /// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that `entry`'s
 /// predecessor leaves as it ends.
 #[inline]
-pub(crate) unsafe fn init_stack<B: Base>(top: NonNull<u8>, owner: *const (), entry: Entry) -> StackPointer {
+pub(crate) unsafe fn init_stack(
+    top: NonNull<u8>,
+    owner: *const (),
+    parent: ParentLink,
+    entry: Entry,
+) -> StackPointer {
     let words = top.cast::<usize>().as_ptr();
+    let base = base as *const () as usize + NOP;
     // SAFETY: the caller vouches for the stack; eight words below its top are part of it.
     unsafe {
         let record = words.sub(2);
-        record.write(0);
-        record.add(1).write(0);
+        record.write(parent.addr());
+        record.add(1).write(base);
         words.sub(3).write(entry as usize);
         words.sub(4).write(owner.addr());
-        words.sub(7).write(base::<B> as *const () as usize);
+        words.sub(7).write(base);
         words.sub(8).write(record.addr());
         words.sub(8).cast()
     }
@@ -124,13 +133,11 @@ pub(crate) unsafe fn init_stack<B: Base>(top: NonNull<u8>, owner: *const (), ent
 
 /// The base frame, see `asm/aarch64/base.s`.
 #[unsafe(naked)]
-unsafe extern "C" fn base<B: Base>() {
+unsafe extern "C" fn base() {
     naked_asm!(
         include_str!("../../asm/aarch64/base.s"),
         include_str!("../../asm/aarch64/resume.s"),
         ".cfi_endproc",
-        parent = const B::PARENT,
-        stack_pointer = const B::STACK_POINTER,
     )
 }
 

@@ -11,8 +11,8 @@
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
 //! The instructions themselves are in `asm/`, one routine a file. This floor knows nothing
-//! of greenlets but what [`Base`] tells its base frame, and it must never touch memory other
-//! than the two stacks and the save slot.
+//! of greenlets but where backtraces find a parent, and it must never touch memory other than
+//! the two stacks and the save slot.
 
 use std::mem::MaybeUninit;
 
@@ -20,6 +20,9 @@ use std::mem::MaybeUninit;
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(target_arch = "aarch64")]
 use aarch64 as imp;
@@ -69,10 +72,6 @@ pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Me
 pub(crate) type Entry =
     unsafe extern "C" fn(*const (), MaybeUninit<usize>, usize, &mut StackPointer) -> Message;
 
-/// What the unwinding information of the base frame has to know of the floor above.
-pub(crate) trait Base {
-    /// Offset in an owner's control block of the pointer to its parent's.
-    const PARENT: usize;
-    /// Offset in a control block of the saved stack pointer.
-    const STACK_POINTER: usize;
-}
+/// The place where a control block has the address of its parent's, which begins with a saved stack
+/// pointer. Backtraces follow it.
+pub(crate) type ParentLink = *const *const StackPointer;

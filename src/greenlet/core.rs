@@ -14,7 +14,7 @@ use super::extras::{Extras, OwnFloatControl};
 use super::life;
 use super::tag::Tag;
 use super::thread::Thread;
-use crate::arch::{Base, Entry, SUSPENDED_WORDS, StackPointer};
+use crate::arch::{Entry, ParentLink, SUSPENDED_WORDS, StackPointer};
 use crate::stack::{SizeClass, Stack};
 
 /// Where a greenlet is in its life. Which of the active ones runs is the thread's knowledge.
@@ -58,6 +58,7 @@ pub(crate) struct Core {
 }
 
 const _: () = assert!(size_of::<Core>() == 128);
+const _: () = assert!(mem::offset_of!(Core, stack_pointer) == 0, "where backtraces look for it");
 
 /// Bodies up to this size live in the control block, larger ones in a box.
 type Inline = [MaybeUninit<usize>; 3];
@@ -132,6 +133,12 @@ impl Core {
     pub(crate) fn parent(&self) -> Option<&Core> {
         // SAFETY: the link is counted, so the parent outlives it.
         self.parent.get().map(|parent| unsafe { parent.as_ref() })
+    }
+
+    /// What backtraces follow from this greenlet's stack.
+    #[inline]
+    pub(crate) fn parent_link(&self) -> ParentLink {
+        self.parent.as_ptr().cast_const().cast()
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -248,14 +255,6 @@ unsafe fn drop_stored<F>(storage: *mut ()) {
         // SAFETY: the caller's word; the storage begins with the address of a boxed F.
         drop(unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage.cast::<usize>().read())) });
     }
-}
-
-/// Where the base frame finds a greenlet's parent.
-pub(crate) struct GreenletBase;
-
-impl Base for GreenletBase {
-    const PARENT: usize = mem::offset_of!(Core, parent);
-    const STACK_POINTER: usize = mem::offset_of!(Core, stack_pointer);
 }
 
 /// The stack pointer of what is not suspended: a backtrace that arrives here finds return

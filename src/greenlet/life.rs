@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::chore::Chore;
-use super::core::{BodyType, Core, GreenletBase, Phase, nowhere};
+use super::core::{BodyType, Core, Phase, nowhere};
 use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
@@ -61,7 +61,7 @@ pub(crate) fn prepare_to_be_seen(core: &Core) -> bool {
 fn lay_out(core: &Core, body: &BodyType, stack: Stack) -> StackPointer {
     let owner = ptr::from_ref(core).cast();
     // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
-    let stack_pointer = unsafe { arch::init_stack::<GreenletBase>(stack.top(), owner, body.run) };
+    let stack_pointer = unsafe { arch::init_stack(stack.top(), owner, core.parent_link(), body.run) };
     core.stack_pointer.set(stack_pointer);
     core.phase.set(Phase::Active);
     stack_pointer

@@ -1,7 +1,6 @@
 //! Processes that end with greenlets alive, and what is said on the way.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use greenlet::Greenlet;
 
@@ -83,48 +82,4 @@ fn a_report_hook_replaces_the_text() {
         drop(g);
     });
     assert!(stderr(&output).contains("HOOK greenlet 1 is leaked"), "{}", stderr(&output));
-}
-
-/// What a stack of `suspended` says of its callers.
-#[inline(never)]
-fn frames_of_the_greenlet() -> String {
-    std::hint::black_box(std::backtrace::Backtrace::force_capture().to_string())
-}
-
-/// A greenlet that is started by one switch, which is out of line, and asked by a second one, which
-/// is inlined.
-#[inline(never)]
-fn frames_of_the_parent(started_before: bool) -> String {
-    let main = Greenlet::<()>::current();
-    let text = Rc::new(RefCell::new(String::new()));
-    let g = Greenlet::<()>::new({
-        let text = text.clone();
-        move |()| {
-            if started_before {
-                main.switch(());
-            }
-            *text.borrow_mut() = frames_of_the_greenlet();
-        }
-    });
-    if started_before {
-        g.switch(());
-    }
-    g.switch(());
-    std::hint::black_box(text.take())
-}
-
-#[test]
-fn a_backtrace_goes_on_into_the_stack_of_the_parent() {
-    let output = isolated("exit::a_backtrace_goes_on_into_the_stack_of_the_parent", || {
-        println!("{}", frames_of_the_parent(false));
-        println!("SECOND {}", frames_of_the_parent(true));
-    });
-    let said = String::from_utf8_lossy(&output.stdout);
-    let (first, second) = said.split_once("SECOND").unwrap_or_else(|| panic!("{said}"));
-    for trace in [first, second] {
-        let frames = ["frames_of_the_greenlet", "frames_of_the_parent", "a_backtrace_goes_on"];
-        let places =
-            frames.map(|frame| trace.rfind(frame).unwrap_or_else(|| panic!("no {frame} in {trace}")));
-        assert!(places.is_sorted(), "{trace}");
-    }
 }

@@ -1,0 +1,135 @@
+//! What cannot be seen from above: the bytes at every place that an indirect branch may land on, and
+//! the words that a walk by frame pointers reads.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::slice;
+
+use super::{Message, StackPointer, init_stack, switch, switch_call, switch_out_of_line};
+
+/// The instruction that an indirect jump must land on, where the processor insists: `endbr64`, or
+/// `bti j`.
+#[cfg(target_arch = "x86_64")]
+const JUMP_PAD: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+#[cfg(target_arch = "aarch64")]
+const JUMP_PAD: [u8; 4] = 0xd503249f_u32.to_le_bytes();
+
+/// The same for a function that is called by its address: `endbr64`, or `bti c`.
+#[cfg(target_arch = "x86_64")]
+const CALL_PAD: [u8; 4] = JUMP_PAD;
+#[cfg(target_arch = "aarch64")]
+const CALL_PAD: [u8; 4] = 0xd503245f_u32.to_le_bytes();
+
+const NOTHING: Message = Message { word: MaybeUninit::uninit(), kind: 0 };
+
+thread_local! {
+    /// Where the test itself is suspended.
+    static LEFT: Cell<StackPointer> = const { Cell::new(ptr::null_mut()) };
+    /// What it would have landed on there, as its visitor sees it.
+    static SEEN: Cell<[u8; 4]> = const { Cell::new([0; 4]) };
+}
+
+/// Looks at what switched here, and goes back there.
+unsafe extern "C" fn visit(
+    _: *const (),
+    _: MaybeUninit<usize>,
+    _: usize,
+    next: &mut StackPointer,
+) -> Message {
+    *next = LEFT.get();
+    // SAFETY: whoever switched here is suspended in LEFT.
+    SEEN.set(unsafe { code_at(landing(*next)) });
+    NOTHING
+}
+
+struct Stack(Box<[u128]>);
+
+impl Stack {
+    fn new() -> Self {
+        Self(vec![0; 16 * 1024].into_boxed_slice())
+    }
+
+    fn top(&mut self) -> NonNull<u8> {
+        NonNull::new(self.0.as_mut_ptr_range().end).unwrap().cast()
+    }
+}
+
+/// The frame record at an address: where the next one is, and a code address.
+unsafe fn frame_record(at: *const u8) -> [usize; 2] {
+    // SAFETY: the caller knows that there is one.
+    unsafe { at.cast::<[usize; 2]>().read() }
+}
+
+/// Where a suspended stack will continue.
+unsafe fn landing(stack_pointer: StackPointer) -> usize {
+    // SAFETY: the caller knows that it is suspended, and so ends in a frame record.
+    unsafe { frame_record(stack_pointer)[1] }
+}
+
+unsafe fn code_at(address: usize) -> [u8; 4] {
+    // SAFETY: the caller knows that there is code.
+    let code = unsafe { slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(address), 4) };
+    code.try_into().unwrap()
+}
+
+/// What is at the place where a switch lands that is made by `leave`, from the one pointer to the other.
+fn pad_of(leave: impl Fn(*mut StackPointer, StackPointer) -> Message) -> [u8; 4] {
+    let mut stack = Stack::new();
+    SEEN.set([0; 4]);
+    let save = LEFT.with(Cell::as_ptr);
+    // SAFETY: nobody uses the stack.
+    let visitor = unsafe { init_stack(stack.top(), ptr::null(), ptr::null(), visit) };
+    leave(save, visitor);
+    SEEN.get()
+}
+
+#[test]
+fn every_way_to_switch_lands_on_a_pad() {
+    // SAFETY: each leaves once, for a fresh stack that comes back; `pass` does not unwind.
+    unsafe {
+        let inlined = pad_of(|save, to| switch(save, to, NOTHING));
+        let function = pad_of(|save, to| switch_out_of_line(save, to, NOTHING.word, NOTHING.kind));
+        let with_a_call = pad_of(|save, to| switch_call(save, to, NOTHING.word, NOTHING.kind, pass));
+        assert_eq!([inlined, function, with_a_call], [JUMP_PAD; 3]);
+    }
+}
+
+unsafe extern "C" fn pass(word: MaybeUninit<usize>, kind: usize) -> Message {
+    Message { word, kind }
+}
+
+#[test]
+fn a_first_switch_lands_on_a_pad() {
+    let mut stack = Stack::new();
+    // SAFETY: nobody uses the stack, which is never switched to.
+    let pad = unsafe { code_at(landing(init_stack(stack.top(), ptr::null(), ptr::null(), visit))) };
+    assert_eq!(pad, JUMP_PAD);
+}
+
+#[test]
+fn the_switches_that_are_functions_begin_with_a_pad() {
+    for function in [switch_out_of_line as *const (), switch_call as *const ()] {
+        // SAFETY: a function is code.
+        assert_eq!(unsafe { code_at(function.expose_provenance()) }, CALL_PAD);
+    }
+}
+
+#[test]
+fn a_walk_by_frame_pointers_goes_on_where_the_parent_waits() {
+    let mut stack = Stack::new();
+    let suspended = [0x1111, 0x2222];
+    let parent = [ptr::from_ref(&suspended).addr(), 0];
+    let link = [ptr::from_ref(&parent).addr(), 0];
+    // SAFETY: nobody uses the stack; all that is followed was just laid out.
+    let walk = unsafe {
+        let sp = init_stack(stack.top(), ptr::null(), ptr::from_ref(&link).cast(), visit);
+        let next = |record: [usize; 2]| frame_record(ptr::with_exposed_provenance(record[0]));
+        let base = next(frame_record(sp));
+        assert_eq!(base[1], landing(sp), "a place in the base frame");
+        let own = next(base);
+        let parents = next(own);
+        [own, parents, next(parents)]
+    };
+    assert_eq!(walk, [link, parent, suspended]);
+}
