@@ -16,7 +16,7 @@ use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::{counting, life, trace, unwind};
 use crate::arch::FloatControl;
-use crate::stack::overflow::{self, AlternateStack};
+use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
 use crate::stack::{Pool, SizeClass};
 
 thread_local! {
@@ -101,7 +101,7 @@ impl Thread {
     #[cold]
     fn create() -> NonNull<Core> {
         let thread = Box::new(Thread {
-            _alternate_stack: overflow::watch_thread(describe_current),
+            _alternate_stack: overflow::watch_thread(overflown),
             arena: Arena::default(),
             stacks: Pool::new(),
             root: Cell::new(None),
@@ -303,6 +303,8 @@ impl Thread {
             return;
         }
         self.make_current(root);
+        // std has taken its own away by now, and destructors may overflow.
+        let _alternate_stack = AlternateStack::unless_present();
         self.unwind_suspended(|_| true);
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
@@ -398,11 +400,22 @@ impl Drop for AtExit {
     }
 }
 
-/// What the overflow report says of the greenlet that runs now. Called from a signal handler.
-fn describe_current() -> Option<overflow::Running> {
+/// Whose stack a fault is the overflow of. Called from a signal handler.
+fn overflown(fault: &Fault) -> Option<Overflown> {
     // SAFETY: the current greenlet is alive.
-    let core = unsafe { existing_current()?.as_ref() };
-    let stack = core.stack.get()?;
+    let current = unsafe { existing_current()?.as_ref() };
+    let hit = |core: &Core| core.stack.get().is_some_and(|stack| fault.is_in_guard_of(stack));
+    let core = if hit(current) {
+        current
+    } else if fault.is_near_the_stack_pointer() {
+        // In the middle of a switch it is the next greenlet that is current. Where the stack pointer is
+        // tells an overflow from a write beyond the end of the neighbouring stack.
+        let left = |core: &Core| hit(core) && core.stack.get().is_some_and(|stack| fault.ran_on(stack));
+        // SAFETY: found in use.
+        unsafe { current.thread().arena.find(&mut 0, left)?.as_ref() }
+    } else {
+        return None;
+    };
     let name = core.name().map(NonNull::from);
-    Some(overflow::Running { stack, id: core.id.get(), name })
+    Some(Overflown { stack: core.stack.get()?, id: core.id.get(), name })
 }

@@ -4,6 +4,7 @@
 //! that ended and what it said.
 
 mod exit;
+mod faults;
 mod leaks;
 mod overflow;
 #[cfg(feature = "hub")]

@@ -1,45 +1,90 @@
-//! Stacks that overflow.
+//! Stacks that overflow: who is named, wherever it happens.
 
+use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
+use std::sync::Barrier;
 
-use greenlet::Greenlet;
+use greenlet::{Greenlet, State};
 
 use crate::{isolated, stderr};
 
+const STACK: usize = 128 * 1024;
+
+pub(crate) fn overflow() {
+    recurse(0);
+}
+
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
-    let frame = std::hint::black_box([depth; 64]);
-    if depth == u64::MAX { 0 } else { recurse(depth + 1) + std::hint::black_box(frame)[0] }
+    let frame = black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { recurse(depth + 1) + black_box(frame)[0] }
+}
+
+/// A greenlet with a name that does something on a small stack.
+fn named(name: &str, body: impl FnOnce() + 'static) -> Greenlet {
+    Greenlet::builder().name(name).stack_size(STACK).build(move |()| body())
+}
+
+/// Overflows when it is dropped.
+struct Deep;
+
+impl Drop for Deep {
+    fn drop(&mut self) {
+        overflow();
+    }
+}
+
+/// A greenlet that waits, and overflows when it is unwound.
+fn suspended_over(name: &str) -> Greenlet {
+    let maker = Greenlet::<()>::current();
+    let g = named(name, move || {
+        let _deep = Deep;
+        maker.switch(());
+    });
+    g.switch(());
+    g
 }
 
 /// Whether the process was ended by this signal, natively or under an emulator.
-fn ended_by(output: &Output, signal: i32) -> bool {
+pub(crate) fn ended_by(output: &Output, signal: i32) -> bool {
     output.status.signal() == Some(signal) || output.status.code() == Some(128 + signal)
 }
 
-#[test]
-fn an_overflow_names_the_greenlet_and_its_stack_and_aborts() {
-    let output = isolated("overflow::an_overflow_names_the_greenlet_and_its_stack_and_aborts", || {
-        let deep = Greenlet::builder().name("deep").stack_size(128 * 1024).build(|()| {
-            recurse(0);
-        });
-        deep.switch(());
-    });
-    let said = stderr(&output);
-    assert!(said.contains("greenlet 1 \"deep\" has overflowed its stack of 128 KiB"), "{said}");
-    assert!(said.contains("stack_size(256 * 1024)"), "{said}");
-    assert!(ended_by(&output, libc::SIGABRT), "{:?}", output.status);
+/// The process said who has overflowed, and aborted.
+fn assert_reports(output: &Output, who: &str) {
+    let said = stderr(output);
+    let mut reports = said.lines().filter(|line| line.contains(" has overflowed its stack"));
+    assert!(reports.any(|line| line.starts_with(who)), "{said}");
+    assert!(ended_by(output, libc::SIGABRT), "{:?} {said}", output.status);
 }
 
 #[test]
-fn an_overflow_on_a_thread_that_std_did_not_start_is_reported() {
-    let output = isolated("overflow::an_overflow_on_a_thread_that_std_did_not_start_is_reported", || {
+fn the_report_names_the_greenlet_and_its_stack_and_says_what_to_do() {
+    let output =
+        isolated("overflow::the_report_names_the_greenlet_and_its_stack_and_says_what_to_do", || {
+            named("deep", overflow).switch(());
+        });
+    assert_reports(&output, "greenlet 1 \"deep\"");
+    let said = stderr(&output);
+    assert!(said.contains("has overflowed its stack of 128 KiB"), "{said}");
+    assert!(said.contains("stack_size(256 * 1024)"), "{said}");
+}
+
+#[test]
+fn a_long_name_leaves_room_for_the_rest() {
+    let output = isolated("overflow::a_long_name_leaves_room_for_the_rest", || {
+        named(&"long".repeat(1000), overflow).switch(());
+    });
+    assert_reports(&output, "greenlet 1 \"longlong");
+    assert!(stderr(&output).contains("Aborting."), "{}", stderr(&output));
+}
+
+#[test]
+fn it_is_reported_on_a_thread_that_std_did_not_start() {
+    let output = isolated("overflow::it_is_reported_on_a_thread_that_std_did_not_start", || {
         extern "C" fn thread(_: *mut libc::c_void) -> *mut libc::c_void {
-            Greenlet::<()>::new(|()| {
-                recurse(0);
-            })
-            .switch(());
+            named("foreign", overflow).switch(());
             std::ptr::null_mut()
         }
         // SAFETY: the thread takes no argument, and is joined.
@@ -49,8 +94,30 @@ fn an_overflow_on_a_thread_that_std_did_not_start_is_reported() {
             libc::pthread_join(id, std::ptr::null_mut());
         }
     });
-    assert!(stderr(&output).contains("has overflowed its stack"), "{}", stderr(&output));
-    assert!(ended_by(&output, libc::SIGABRT), "{:?}", output.status);
+    assert_reports(&output, "greenlet 1 \"foreign\"");
+}
+
+#[test]
+fn it_is_reported_when_two_threads_overflow_at_once() {
+    let output = isolated("overflow::it_is_reported_when_two_threads_overflow_at_once", || {
+        static BOTH: Barrier = Barrier::new(2);
+        let threads = ["one", "two"].map(|name| {
+            std::thread::spawn(move || {
+                named(name, || {
+                    BOTH.wait();
+                    overflow();
+                })
+                .switch(());
+            })
+        });
+        for thread in threads {
+            let _ = thread.join();
+        }
+    });
+    let said = stderr(&output);
+    let whole = |name: &str| said.contains(&format!("greenlet 1 \"{name}\" has overflowed its stack of"));
+    assert!(whole("one") || whole("two"), "{said}");
+    assert!(ended_by(&output, libc::SIGABRT), "{:?} {said}", output.status);
 }
 
 #[test]
@@ -58,40 +125,168 @@ fn an_ordinary_thread_still_has_the_report_of_std() {
     let output = isolated("overflow::an_ordinary_thread_still_has_the_report_of_std", || {
         Greenlet::<()>::new(|()| ()).switch(());
         let thread = std::thread::Builder::new().name("ordinary".into());
-        thread.spawn(|| recurse(0)).unwrap().join().unwrap();
+        thread.spawn(overflow).unwrap().join().unwrap();
+    });
+    assert_reports(&output, "thread 'ordinary'");
+}
+
+#[test]
+fn the_thread_of_suspended_greenlets_still_has_the_report_of_std() {
+    let output = isolated("overflow::the_thread_of_suspended_greenlets_still_has_the_report_of_std", || {
+        let thread = std::thread::Builder::new().name("root".into());
+        let thread = thread.spawn(|| {
+            let _suspended = suspended_over("suspended");
+            overflow();
+        });
+        thread.unwrap().join().unwrap();
+    });
+    assert_reports(&output, "thread 'root'");
+    assert!(!stderr(&output).contains("greenlet"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_child_of_one_who_is_deep_itself_is_named() {
+    let output = isolated("overflow::a_child_of_one_who_is_deep_itself_is_named", || {
+        /// Goes down most of the stack before it starts the child.
+        #[inline(never)]
+        fn descend(from: usize) -> u64 {
+            let frame = black_box([0_u64; 32]);
+            if from - std::ptr::from_ref(&frame).addr() < STACK * 3 / 4 {
+                descend(from);
+            } else {
+                named("child", overflow).switch(());
+            }
+            black_box(frame)[0]
+        }
+        let parent = named("parent", || {
+            descend(std::ptr::from_ref(&black_box(0)).addr());
+        });
+        parent.switch(());
+    });
+    assert_reports(&output, "greenlet 2 \"child\"");
+}
+
+#[test]
+fn a_parent_that_overflows_after_its_child_has_ended_is_named() {
+    let output = isolated("overflow::a_parent_that_overflows_after_its_child_has_ended_is_named", || {
+        let parent = named("parent", || {
+            let child = named("child", || ());
+            child.switch(());
+            assert_eq!(child.state(), State::Dead);
+            overflow();
+        });
+        parent.switch(());
+    });
+    assert_reports(&output, "greenlet 1 \"parent\"");
+}
+
+#[test]
+fn one_who_overflows_in_a_destructor_as_it_is_killed_is_named() {
+    let output = isolated("overflow::one_who_overflows_in_a_destructor_as_it_is_killed_is_named", || {
+        let _ = suspended_over("victim").kill();
+    });
+    assert_reports(&output, "greenlet 1 \"victim\"");
+}
+
+#[test]
+fn one_who_overflows_in_a_destructor_as_its_thread_ends_is_named() {
+    let output = isolated("overflow::one_who_overflows_in_a_destructor_as_its_thread_ends_is_named", || {
+        let thread = std::thread::spawn(|| std::mem::forget(suspended_over("left behind")));
+        thread.join().unwrap();
+    });
+    assert_reports(&output, "greenlet 1 \"left behind\"");
+}
+
+#[test]
+fn one_who_overflows_between_a_switch_and_the_next_is_named() {
+    const TRIES: u64 = 40;
+    let output = isolated("overflow::one_who_overflows_between_a_switch_and_the_next_is_named", || {
+        /// Switches at each level: when one leaves, the target is the current greenlet already, and
+        /// there is still something to push. Whether that overflows depends on where the frames are,
+        /// so it is tried at many places.
+        #[inline(never)]
+        fn switch_deeper(main: &Greenlet, depth: u64) -> u64 {
+            main.switch(());
+            if depth == u64::MAX { 0 } else { switch_deeper(main, depth + 1) + black_box(1) }
+        }
+        #[inline(never)]
+        fn shift(levels: u64, main: &Greenlet) -> u64 {
+            if levels == 0 { switch_deeper(main, 0) } else { shift(levels - 1, main) + black_box(1) }
+        }
+        for levels in 0..TRIES {
+            // SAFETY: the child uses what belongs to this thread, and ends by an abort.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                let main = Greenlet::current();
+                let g = named("switching", move || {
+                    shift(levels, &main);
+                });
+                loop {
+                    g.switch(());
+                }
+            }
+            let mut status = 0;
+            // SAFETY: the child is this process's own.
+            unsafe { libc::waitpid(child, &mut status, 0) };
+        }
     });
     let said = stderr(&output);
-    assert!(said.contains("thread 'ordinary'") && said.contains("has overflowed its stack"), "{said}");
-    assert!(ended_by(&output, libc::SIGABRT), "{:?}", output.status);
+    let reports = said.matches("greenlet 1 \"switching\" has overflowed its stack").count();
+    assert_eq!(reports, TRIES as usize, "{said}");
 }
 
 #[test]
-fn a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before() {
-    let output =
-        isolated("overflow::a_fault_that_is_no_overflow_goes_to_the_handler_that_was_there_before", || {
-            extern "C" fn handler(_: libc::c_int) {
-                // SAFETY: ends the process.
-                unsafe { libc::_exit(42) };
+fn a_write_beyond_the_other_end_is_no_overflow_of_the_neighbour() {
+    let output = isolated("overflow::a_write_beyond_the_other_end_is_no_overflow_of_the_neighbour", || {
+        let lower = named("lower", || {
+            Greenlet::<()>::root().switch(());
+            let mut at = std::ptr::from_ref(&black_box(0_u64));
+            loop {
+                // SAFETY: none: the fault at the end of the stack is what is tested.
+                unsafe { at.read_volatile() };
+                at = at.wrapping_add(1);
             }
-            // SAFETY: the handler does what handlers may do.
-            unsafe { libc::signal(libc::SIGSEGV, handler as *const () as usize) };
-            Greenlet::<()>::new(|()| {
-                // SAFETY: none: the fault is what is tested.
-                unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) };
-            })
-            .switch(());
         });
-    assert_eq!(output.status.code(), Some(42), "{}", stderr(&output));
+        lower.switch(());
+        let _upper = suspended_over("upper");
+        lower.switch(());
+    });
+    assert!(!stderr(&output).contains("overflowed"), "{}", stderr(&output));
+    assert!(ended_by(&output, libc::SIGSEGV), "{:?}", output.status);
 }
 
 #[test]
-fn a_fault_with_nobody_to_take_it_ends_the_process() {
-    let output = isolated("overflow::a_fault_with_nobody_to_take_it_ends_the_process", || {
-        Greenlet::<()>::new(|()| {
-            // SAFETY: none: the fault is what is tested.
-            unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) };
+fn a_callback_that_overflows_under_a_function_of_c_is_named() {
+    let output = isolated("overflow::a_callback_that_overflows_under_a_function_of_c_is_named", || {
+        extern "C" fn compare(_: *const libc::c_void, _: *const libc::c_void) -> libc::c_int {
+            sort();
+            black_box(0)
+        }
+        fn sort() {
+            let mut items = black_box([2_u8, 1]);
+            // SAFETY: two items of one byte.
+            unsafe { libc::qsort(items.as_mut_ptr().cast(), 2, 1, Some(compare)) };
+        }
+        named("sorting", sort).switch(());
+    });
+    assert_reports(&output, "greenlet 1 \"sorting\"");
+}
+
+/// A parser that calls itself for each parenthesis, all of it in C.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn one_who_overflows_within_c_is_named() {
+    let output = isolated("overflow::one_who_overflows_within_c_is_named", || {
+        let pattern = "(".repeat(100_000) + &")".repeat(100_000);
+        let pattern = std::ffi::CString::new(pattern).unwrap();
+        named("parsing", move || {
+            // SAFETY: the function fills the memory in.
+            unsafe {
+                let mut compiled = std::mem::zeroed();
+                libc::regcomp(&mut compiled, pattern.as_ptr(), libc::REG_EXTENDED);
+            }
         })
         .switch(());
     });
-    assert!(ended_by(&output, libc::SIGSEGV), "{:?}", output.status);
+    assert_reports(&output, "greenlet 1 \"parsing\"");
 }
