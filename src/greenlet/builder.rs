@@ -51,9 +51,9 @@ impl<T: 'static> Builder<T> {
         self
     }
 
-    /// The size of its stack in bytes, guard page included: rounded up to a power of two, at least
-    /// [`MIN_STACK_SIZE`](crate::MIN_STACK_SIZE). The default is
-    /// [`DEFAULT_STACK_SIZE`](crate::DEFAULT_STACK_SIZE).
+    /// The size of its stack in bytes: rounded up to a power of two, at least
+    /// [`MIN_STACK_SIZE`](crate::MIN_STACK_SIZE). A sixteenth of it is guard, at least a page and at
+    /// most 64 KiB. The default is [`DEFAULT_STACK_SIZE`](crate::DEFAULT_STACK_SIZE).
     ///
     /// # Panics
     ///

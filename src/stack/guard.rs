@@ -1,4 +1,4 @@
-//! Guard pages: the page below a stack faults when it is touched.
+//! Guard pages: what is below a stack faults when it is touched.
 //!
 //! `madvise(MADV_GUARD_INSTALL)` (Linux 6.13) marks page-table entries and makes no mapping of
 //! its own, so a million guarded stacks fit in a handful of mappings. Elsewhere `mprotect`
@@ -12,7 +12,7 @@ pub(crate) use linux::protect;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use protect_by_mapping as protect;
 
-/// Makes the page at `page` inaccessible by giving it a mapping of its own.
+/// Makes the pages from `page` on inaccessible by giving them a mapping of their own.
 ///
 /// # Safety
 ///
@@ -36,7 +36,7 @@ mod linux {
     /// Not in `libc` for every target yet; the number is the same on all of them.
     const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-    /// Makes the page at `page` inaccessible, by the cheapest means the kernel has.
+    /// Makes the pages from `page` on inaccessible, by the cheapest means the kernel has.
     ///
     /// # Safety
     ///

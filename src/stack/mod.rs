@@ -1,6 +1,6 @@
 //! Floor 1: memory for stacks.
 //!
-//! A [`Stack`] is a slot of a large [`region`], ends in a [`guard`] page, and comes from the
+//! A [`Stack`] is a slot of a large [`region`], ends in [`guard`] pages, and comes from the
 //! [`pool`] of its thread, to which it returns. [`overflow`] turns a hit on a guard page into
 //! a report that a person can act on.
 //!
@@ -26,6 +26,9 @@ pub const DEFAULT_STACK_SIZE: usize = if cfg!(debug_assertions) { 1024 * 1024 } 
 
 /// The smallest stack there is, in bytes; a smaller request gets this.
 pub const MIN_STACK_SIZE: usize = 16 * 1024;
+
+/// A guard takes page tables, as memory does, though nothing else.
+const LARGEST_GUARD: usize = 64 * 1024;
 
 /// First frames start at one of this many places in their page, so that the hot lines of many
 /// parked stacks spread over the cache's sets instead of fighting for one.
@@ -63,12 +66,17 @@ impl Stack {
         unsafe { self.end().sub(place * STAGGER_STEP) }
     }
 
-    /// The lowest address of the slot, which is where the guard page is.
+    /// The lowest address of the slot, which is where the guard is.
     pub(crate) fn guard(self) -> usize {
         self.end().addr().get() - self.size()
     }
 
-    /// The whole slot in bytes, guard page included.
+    /// The lowest address above the guard.
+    pub(crate) fn low(self) -> usize {
+        self.guard() + self.class().guard_bytes()
+    }
+
+    /// The whole slot in bytes, guard included.
     pub(crate) fn size(self) -> usize {
         self.class().bytes()
     }
@@ -100,6 +108,12 @@ impl SizeClass {
 
     pub(crate) fn bytes(self) -> usize {
         1 << self.0
+    }
+
+    /// How much of it is guard. It is more than the page that would do for Rust, which touches each page
+    /// of a large frame: a function of C may go down by its whole frame and touch only the end.
+    pub(crate) fn guard_bytes(self) -> usize {
+        (self.bytes() / 16).clamp(page_size(), LARGEST_GUARD.max(page_size()))
     }
 
     fn index(self) -> usize {

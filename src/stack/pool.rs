@@ -7,7 +7,7 @@
 use std::cell::{Cell, UnsafeCell};
 
 use super::region::Region;
-use super::{SizeClass, Stack, StackError, page_size};
+use super::{SizeClass, Stack, StackError};
 
 /// Stacks of one thread, by size class.
 pub(crate) struct Pool {
@@ -169,7 +169,7 @@ impl Drop for Class {
 /// pages stay.
 fn decommit(stacks: &[Stack]) {
     let (Some(lowest), Some(highest)) = (stacks.first(), stacks.last()) else { return };
-    let low = lowest.guard() + page_size();
+    let low = lowest.low();
     let len = highest.end().addr().get() - low;
     // SAFETY: the range holds the bodies of stacks that nobody uses, whose content does not matter, and
     // guard pages, which stay. Where the call fails the stacks stay as they were, which is merely less

@@ -2,7 +2,7 @@
 
 use std::ptr::{self, NonNull};
 
-use super::{SizeClass, Stack, StackError, guard, page_size};
+use super::{SizeClass, Stack, StackError, guard};
 
 /// A reservation of address space whose slots are handed out once each, from the low end.
 pub(crate) struct Region {
@@ -27,15 +27,15 @@ impl Region {
         }
     }
 
-    /// The next slot that was never used, with its guard page in place; `None` at the end.
+    /// The next slot that was never used, with its guard in place; `None` at the end.
     pub(crate) fn carve(&mut self) -> Option<Result<Stack, StackError>> {
         if self.next == self.len {
             return None;
         }
         // SAFETY: `next` is less than `len`, so the address is inside the mapping.
         let low = unsafe { self.base.add(self.next) };
-        // SAFETY: the lowest page of a slot that was not handed out is nobody's.
-        if unsafe { guard::protect(low.as_ptr(), page_size()) }.is_err() {
+        // SAFETY: the low end of a slot that was not handed out is nobody's.
+        if unsafe { guard::protect(low.as_ptr(), self.class.guard_bytes()) }.is_err() {
             return Some(Err(StackError::guard(self.class.bytes())));
         }
         self.next += self.class.bytes();

@@ -46,6 +46,19 @@ fn suspended_over(name: &str) -> Greenlet {
     g
 }
 
+/// Does something in a child of this process that has only this thread, and waits for its end.
+fn in_child(body: impl FnOnce()) {
+    // SAFETY: the body uses what belongs to this thread. The child is this process's own.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            body();
+            libc::_exit(0);
+        }
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+}
+
 /// Whether the process was ended by this signal, natively or under an emulator.
 pub(crate) fn ended_by(output: &Output, signal: i32) -> bool {
     output.status.signal() == Some(signal) || output.status.code() == Some(128 + signal)
@@ -214,9 +227,7 @@ fn one_who_overflows_between_a_switch_and_the_next_is_named() {
             if levels == 0 { switch_deeper(main, 0) } else { shift(levels - 1, main) + black_box(1) }
         }
         for levels in 0..TRIES {
-            // SAFETY: the child uses what belongs to this thread, and ends by an abort.
-            let child = unsafe { libc::fork() };
-            if child == 0 {
+            in_child(|| {
                 let main = Greenlet::current();
                 let g = named("switching", move || {
                     shift(levels, &main);
@@ -224,10 +235,7 @@ fn one_who_overflows_between_a_switch_and_the_next_is_named() {
                 loop {
                     g.switch(());
                 }
-            }
-            let mut status = 0;
-            // SAFETY: the child is this process's own.
-            unsafe { libc::waitpid(child, &mut status, 0) };
+            });
         }
     });
     let said = stderr(&output);
@@ -289,4 +297,43 @@ fn one_who_overflows_within_c_is_named() {
         .switch(());
     });
     assert_reports(&output, "greenlet 1 \"parsing\"");
+}
+
+/// Goes down by some pages, and then by three pages at a time, of which it touches only the last byte:
+/// as C may that is built without stack probes.
+#[unsafe(naked)]
+extern "C" fn stride(first: usize) {
+    #[cfg(target_arch = "x86_64")]
+    std::arch::naked_asm!(
+        "shl rdi, 12",
+        "sub rsp, rdi",
+        "2:",
+        "sub rsp, 3 * 4096",
+        "mov byte ptr [rsp], 0",
+        "jmp 2b",
+    );
+    #[cfg(target_arch = "aarch64")]
+    std::arch::naked_asm!(
+        "lsl x0, x0, #12",
+        "sub sp, sp, x0",
+        "2:",
+        "sub sp, sp, #3, lsl #12",
+        "strb wzr, [sp]",
+        "b 2b",
+    );
+}
+
+#[test]
+fn a_frame_of_some_pages_does_not_jump_over_the_guard() {
+    const TRIES: usize = 3;
+    let output = isolated("overflow::a_frame_of_some_pages_does_not_jump_over_the_guard", || {
+        for first in 0..TRIES {
+            in_child(|| {
+                let g = Greenlet::<()>::builder().name("striding").stack_size(256 * 1024);
+                g.build(move |()| stride(first)).switch(());
+            });
+        }
+    });
+    let reports = stderr(&output).matches("\"striding\" has overflowed its stack").count();
+    assert_eq!(reports, TRIES, "{}", stderr(&output));
 }

@@ -1,6 +1,6 @@
 //! The report of a stack overflow.
 //!
-//! A [signal handler](handler) on an [alternate stack](alternate) recognises a fault in the guard page
+//! A [signal handler](handler) on an [alternate stack](alternate) recognises a fault in the guard
 //! of a stack of the thread, names the greenlet and aborts. Every other fault goes to the handler
 //! that was there before, so std's own report for ordinary threads keeps working.
 //!
@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 
 pub(crate) use alternate::AlternateStack;
 
-use super::{Stack, page_size};
+use super::Stack;
 
 /// A fault of the interrupted thread.
 pub(crate) struct Fault {
@@ -42,9 +42,9 @@ pub(crate) fn watch_thread(describe: Describe) -> Option<AlternateStack> {
 }
 
 impl Fault {
-    /// Whether it is in the guard page of this stack.
+    /// Whether it is in the guard of this stack.
     pub(crate) fn is_in_guard_of(&self, stack: Stack) -> bool {
-        (stack.guard()..stack.guard() + page_size()).contains(&self.address)
+        (stack.guard()..stack.low()).contains(&self.address)
     }
 
     /// Whether the code that was interrupted ran on this stack, as far as that is known.
