@@ -98,7 +98,7 @@ impl<T> Queue<T> {
             self.wake_putter();
         };
         let until = deadline(timeout);
-        if !hub::here().wait_for_hand_over(&self.putters, until, "room in a queue", give_up_place) {
+        if !hub::here().wait_for_hand_over(&self.putters, until, "room in a queue", &give_up_place) {
             return Err(item);
         }
         lower(&self.reserved);
@@ -138,7 +138,7 @@ impl<T> Queue<T> {
             self.wake_getter();
         };
         let until = deadline(timeout);
-        if !hub::here().wait_for_hand_over(&self.getters, until, "an item in a queue", give_up_item) {
+        if !hub::here().wait_for_hand_over(&self.getters, until, "an item in a queue", &give_up_item) {
             return None;
         }
         lower(&self.claimed);

@@ -33,7 +33,7 @@ pub use self::remote::{HubGone, HubHandle};
 pub(crate) use self::remote::{Remote, RemoteWaker};
 pub(crate) use self::timers::{Action, TimerKey};
 pub use self::unpark::{Parker, Unparker};
-pub(crate) use self::wait_queue::WaitQueue;
+pub(crate) use self::wait_queue::{Node, Ring, WaitQueue};
 
 use self::end::AtExit;
 use self::poller::Poller;
@@ -83,11 +83,25 @@ pub(crate) fn here<'a>() -> &'a Hub {
     unsafe { hub.as_ref() }
 }
 
-/// Runs `f` with this thread's hub, if there is one.
-pub(crate) fn with_existing<R>(f: impl FnOnce(&Hub) -> R) -> Option<R> {
+/// This thread's hub, if there is one.
+#[inline]
+pub(crate) fn existing<'a>() -> Option<&'a Hub> {
     let hub = NonNull::new(HUB.get().cast_mut())?;
     // SAFETY: as in `here`.
-    Some(f(unsafe { hub.as_ref() }))
+    Some(unsafe { hub.as_ref() })
+}
+
+/// Runs `f` with this thread's hub, if there is one.
+pub(crate) fn with_existing<R>(f: impl FnOnce(&Hub) -> R) -> Option<R> {
+    existing().map(f)
+}
+
+/// Counts an operation that need not wait, if there is a hub whose other greenlets it might starve.
+#[track_caller]
+pub(crate) fn spend_budget() {
+    if let Some(hub) = existing() {
+        hub.spend_budget();
+    }
 }
 
 impl Hub {
@@ -153,7 +167,7 @@ impl Hub {
     ///
     /// While the thread unwinds, and in a callback of the hub.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn park(&self, why: &'static str) {
         let me = self.current();
         self.may_wait(me);
@@ -204,16 +218,23 @@ impl Hub {
         }
     }
 
-    /// Counts an operation that succeeded without waiting; now and then it yields, so that one
-    /// that always succeeds does not starve the others.
+    /// Counts an operation that need not wait; now and then it yields, so that one that never waits
+    /// does not starve the others.
     #[track_caller]
     #[inline]
     pub(crate) fn spend_budget(&self) {
         match self.budget.get() {
-            // A destructor may go on with what does not wait.
-            0 if panicking() => {}
-            0 => self.yield_now(),
+            0 => self.yield_for_others(),
             budget => self.budget.set(budget - 1),
+        }
+    }
+
+    #[track_caller]
+    #[cold]
+    fn yield_for_others(&self) {
+        // Neither a destructor nor a callback is kept from what need not wait.
+        if !panicking() && !self.in_callback.get() {
+            self.yield_now();
         }
     }
 
@@ -234,7 +255,7 @@ impl Hub {
 
     /// Switches away from `me`, which is parked or in the queue, until it is next.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     fn run_others(&self, me: &Fiber) {
         let _waiting = Waiting { hub: self, me };
         self.budget.set(BUDGET);

@@ -69,7 +69,7 @@ impl Parker {
             self.permit.waiting.wake_one(hub);
         };
         while !self.permit.available.get() {
-            if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", pass_on) {
+            if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", &pass_on) {
                 break;
             }
         }

@@ -1,89 +1,224 @@
 //! Who waits for one thing, first in, first out: a list through nodes on the waiters' stacks.
+//!
+//! A greenlet may wait in several queues at once. Whoever wakes it through one of them takes it out
+//! of the others there and then, so that no other wake is spent on it.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use super::{Fiber, Hub};
 
-/// A queue of parked greenlets.
-pub(crate) struct WaitQueue {
-    head: Cell<*const Node>,
-    tail: Cell<*const Node>,
+/// A queue of parked greenlets. Each may have brought something for whoever wakes it.
+pub(crate) struct WaitQueue<C = ()> {
+    ends: Ends,
+    brought: PhantomData<Cell<C>>,
 }
 
-/// A place in a queue, on the stack of the one who waits.
-pub(crate) struct Node {
-    fiber: NonNull<Fiber>,
-    next: Cell<*const Node>,
-    previous: Cell<*const Node>,
-    queued: Cell<bool>,
+struct Ends {
+    head: Cell<*const Link>,
+    tail: Cell<*const Link>,
 }
 
-impl Node {
-    pub(crate) fn new(fiber: &Fiber) -> Self {
-        Self {
-            fiber: NonNull::from(fiber),
+/// A place in a queue, on the stack of the one who waits, with what it brought.
+#[repr(C)]
+pub(crate) struct Node<C = ()> {
+    link: Link,
+    cargo: C,
+}
+
+struct Link {
+    fiber: Cell<*const Fiber>,
+    next: Cell<*const Link>,
+    previous: Cell<*const Link>,
+    /// The queue that it is in; null before, and once it is woken.
+    queue: Cell<*const Ends>,
+    /// The next one of the same greenlet, in a ring; null if it is the only one.
+    sibling: Cell<*const Link>,
+}
+
+impl<C> Node<C> {
+    pub(crate) const fn new(cargo: C) -> Self {
+        let link = Link {
+            fiber: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
-            queued: Cell::new(false),
-        }
+            queue: Cell::new(ptr::null()),
+            sibling: Cell::new(ptr::null()),
+        };
+        Self { link, cargo }
+    }
+
+    pub(crate) fn cargo(&self) -> &C {
+        &self.cargo
+    }
+
+    pub(crate) fn into_cargo(self) -> C {
+        self.cargo
+    }
+
+    fn fiber(&self) -> &Fiber {
+        // SAFETY: set when it entered its queue; the greenlet ends its node before it ends.
+        unsafe { &*self.link.fiber.get() }
     }
 
     /// Whether nobody has woken it yet.
+    #[inline]
     pub(crate) fn is_queued(&self) -> bool {
-        self.queued.get()
+        !self.link.queue.get().is_null()
+    }
+
+    /// Whether a node that joined a [ring](Ring) is the one through which its greenlet was woken.
+    pub(crate) fn is_chosen(&self) -> bool {
+        !self.is_queued() && self.link.sibling.get().is_null()
+    }
+
+    /// Takes it out, if it is still there.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        if self.is_queued() {
+            self.link.remove();
+        }
+    }
+
+    /// Its address, from which the cargo can be reached as well.
+    fn as_link(&self) -> *const Link {
+        ptr::from_ref(self).cast()
     }
 }
 
-impl std::fmt::Debug for WaitQueue {
+impl Link {
+    /// Takes it out of the queue that it is in.
+    #[inline]
+    fn remove(&self) {
+        // SAFETY: a queue outlives the nodes in it.
+        let ends = unsafe { &*self.queue.get() };
+        let (previous, next) = (self.previous.get(), self.next.get());
+        // SAFETY: neighbours of a node in the queue are alive.
+        match unsafe { previous.as_ref() } {
+            Some(previous) => previous.next.set(next),
+            None => ends.head.set(next),
+        }
+        // SAFETY: as above.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.previous.set(previous),
+            None => ends.tail.set(previous),
+        }
+        self.queue.set(ptr::null());
+    }
+
+    /// Takes the greenlet's other nodes out of their queues. It stands alone then, which tells it from
+    /// those.
+    #[cold]
+    fn remove_siblings(&self) {
+        let mut sibling = self.sibling.get();
+        while !ptr::eq(sibling, self) {
+            // SAFETY: the nodes of a ring are alive as long as one of them may be woken.
+            let link = unsafe { &*sibling };
+            if !link.queue.get().is_null() {
+                link.remove();
+            }
+            sibling = link.sibling.get();
+        }
+        self.sibling.set(ptr::null());
+    }
+}
+
+impl<C> std::fmt::Debug for WaitQueue<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.is_empty() { "nobody waits" } else { "somebody waits" })
     }
 }
 
-impl Default for WaitQueue {
+impl<C> Default for WaitQueue<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl WaitQueue {
+impl<C> WaitQueue<C> {
     pub(crate) const fn new() -> Self {
-        Self { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) }
+        let ends = Ends { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) };
+        Self { ends, brought: PhantomData }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.get().is_null()
+        self.ends.head.get().is_null()
     }
 
-    /// Puts the node at the end.
+    /// How many wait. Takes time: it counts them.
+    pub(crate) fn len(&self) -> usize {
+        let mut len = 0;
+        // SAFETY: nodes in the queue are alive.
+        let mut next = unsafe { self.ends.head.get().as_ref() };
+        while let Some(link) = next {
+            len += 1;
+            // SAFETY: as above.
+            next = unsafe { link.next.get().as_ref() };
+        }
+        len
+    }
+
+    /// What the first one brought.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<C>
+    where
+        C: Copy,
+    {
+        // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only.
+        unsafe { self.ends.head.get().cast::<Node<C>>().as_ref() }.map(|node| node.cargo)
+    }
+
+    /// Puts a node of the greenlet at the end.
     ///
     /// # Safety
     ///
-    /// The node does not move and the queue stays alive until the guard is dropped, and the guard
-    /// is dropped, not forgotten.
-    pub(crate) unsafe fn enter<'a>(&'a self, node: &'a Node) -> Queued<'a> {
-        let last = self.tail.get();
-        node.previous.set(last);
-        node.queued.set(true);
-        self.tail.set(node);
+    /// Until the node is woken or has [left](Node::leave), it does not move, and the greenlet and the
+    /// queue are alive.
+    #[inline]
+    pub(crate) unsafe fn enter(&self, node: &Node<C>, fiber: &Fiber) {
+        let (link, last) = (node.as_link(), self.ends.tail.get());
+        node.link.fiber.set(fiber);
+        node.link.next.set(ptr::null());
+        node.link.previous.set(last);
+        node.link.queue.set(&self.ends);
+        self.ends.tail.set(link);
         // SAFETY: nodes in the queue are alive.
         match unsafe { last.as_ref() } {
-            Some(last) => last.next.set(node),
-            None => self.head.set(node),
+            Some(last) => last.next.set(link),
+            None => self.ends.head.set(link),
         }
-        Queued { queue: self, node }
+    }
+
+    /// Takes the first one out of this queue and its greenlet out of all others.
+    #[inline]
+    fn take_first(&self) -> Option<&Node<C>> {
+        let first = NonNull::new(self.ends.head.get().cast_mut())?;
+        // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only. The greenlet does
+        // not run, and so does not end its node, before it is made ready.
+        let node = unsafe { first.cast::<Node<C>>().as_ref() };
+        node.link.remove();
+        if !node.link.sibling.get().is_null() {
+            node.link.remove_siblings();
+        }
+        Some(node)
+    }
+
+    /// Takes out the first one and makes it ready, after `hand_over` has seen what it brought. None
+    /// if nobody waits.
+    #[inline]
+    pub(crate) fn wake_first<R>(&self, hub: &Hub, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
+        let node = self.take_first()?;
+        let handed = hand_over(&node.cargo);
+        hub.make_ready(node.fiber());
+        Some(handed)
     }
 
     /// Makes the first one ready and takes it out; false if nobody waits.
     #[inline]
     pub(crate) fn wake_one(&self, hub: &Hub) -> bool {
-        // SAFETY: nodes in the queue are alive, and so are the greenlets that wait in them.
-        let Some(node) = (unsafe { self.head.get().as_ref() }) else { return false };
-        self.remove(node);
-        // SAFETY: as above.
-        hub.make_ready(unsafe { node.fiber.as_ref() });
-        true
+        self.wake_first(hub, |_| ()).is_some()
     }
 
     /// Makes everybody ready who waits now.
@@ -93,42 +228,79 @@ impl WaitQueue {
 
     /// As [`wake_all`](Self::wake_all), through another way to make ready.
     pub(crate) fn drain(&self, mut make_ready: impl FnMut(&Fiber)) {
-        // SAFETY: as in `wake_one`.
-        while let Some(node) = unsafe { self.head.get().as_ref() } {
-            self.remove(node);
-            // SAFETY: as in `wake_one`.
-            make_ready(unsafe { node.fiber.as_ref() });
+        while let Some(node) = self.take_first() {
+            make_ready(node.fiber());
         }
-    }
-
-    #[inline]
-    fn remove(&self, node: &Node) {
-        let (previous, next) = (node.previous.get(), node.next.get());
-        // SAFETY: neighbours of a node in the queue are alive.
-        match unsafe { previous.as_ref() } {
-            Some(previous) => previous.next.set(next),
-            None => self.head.set(next),
-        }
-        // SAFETY: as above.
-        match unsafe { next.as_ref() } {
-            Some(next) => next.previous.set(previous),
-            None => self.tail.set(previous),
-        }
-        node.queued.set(false);
     }
 }
 
-/// Takes its node out of the queue when dropped.
-pub(crate) struct Queued<'a> {
-    queue: &'a WaitQueue,
-    node: &'a Node,
+/// The nodes of one greenlet that waits in several queues.
+pub(crate) struct Ring {
+    last: Cell<*const Link>,
 }
 
-impl Drop for Queued<'_> {
+impl Ring {
+    pub(crate) const fn new() -> Self {
+        Self { last: Cell::new(ptr::null()) }
+    }
+
+    /// Makes the node one of them.
+    ///
+    /// # Safety
+    ///
+    /// The node does not move and stays alive as long as one of them is in a queue.
+    pub(crate) unsafe fn join<C>(&self, node: &Node<C>) {
+        let link = node.as_link();
+        // SAFETY: by the caller's word.
+        match unsafe { self.last.replace(link).as_ref() } {
+            Some(last) => node.link.sibling.set(last.sibling.replace(link)),
+            None => node.link.sibling.set(link),
+        }
+    }
+}
+
+/// A greenlet's place in a queue. Dropped, it is left; what the greenlet was woken for and does not
+/// get, because it is unwound, goes to somebody else.
+pub(crate) struct Place<'a, C> {
+    node: &'a Node<C>,
+    pass_on: &'a dyn Fn(),
+}
+
+impl<'a, C> Place<'a, C> {
+    /// Enters a queue.
+    ///
+    /// # Safety
+    ///
+    /// The node does not move before this is dropped, and this is dropped or [left](Self::leave),
+    /// while the greenlet and the queue are alive.
     #[inline]
+    pub(crate) unsafe fn in_queue(
+        queue: &'a WaitQueue<C>,
+        node: &'a Node<C>,
+        fiber: &Fiber,
+        pass_on: &'a dyn Fn(),
+    ) -> Self {
+        // SAFETY: by the caller's word; dropped, this leaves.
+        unsafe { queue.enter(node, fiber) };
+        Self { node, pass_on }
+    }
+
+    /// Leaves the queue. Whether the greenlet was woken from there, and so has what it waited for.
+    #[inline]
+    pub(crate) fn leave(self) -> bool {
+        let woken = !self.node.is_queued();
+        self.node.leave();
+        std::mem::forget(self);
+        woken
+    }
+}
+
+impl<C> Drop for Place<'_, C> {
     fn drop(&mut self) {
         if self.node.is_queued() {
-            self.queue.remove(self.node);
+            self.node.leave();
+        } else {
+            (self.pass_on)();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use super::wait_queue::Node;
+use super::wait_queue::{Node, Place};
 use super::{Action, Hub, RemoteWaker, TimerKey, WaitQueue};
 
 impl Hub {
@@ -31,12 +31,7 @@ impl Hub {
     /// Waits in `queue` until it is woken from there; false if `deadline` came first.
     #[track_caller]
     pub(crate) fn wait(&self, queue: &WaitQueue, deadline: Option<Instant>, why: &'static str) -> bool {
-        let node = Node::new(self.current());
-        // SAFETY: the node does not move before its guard takes it out of the queue.
-        let _queued = unsafe { queue.enter(&node) };
-        let _timer = deadline.map(|deadline| self.wake_at(deadline));
-        self.park(why);
-        !node.is_queued()
+        self.wait_for_hand_over(queue, deadline, why, &|| ())
     }
 
     /// As [`wait`](Self::wait), where the wake hands something over. If the greenlet is unwound
@@ -47,42 +42,58 @@ impl Hub {
         queue: &WaitQueue,
         deadline: Option<Instant>,
         why: &'static str,
-        pass_on: impl FnMut(),
+        pass_on: &dyn Fn(),
     ) -> bool {
-        let node = Node::new(self.current());
-        // SAFETY: the node does not move before its guard takes it out of the queue.
-        let _queued = unsafe { queue.enter(&node) };
-        let _timer = deadline.map(|deadline| self.wake_at(deadline));
-        let unwound = Unwound { node: &node, pass_on };
-        self.park(why);
-        std::mem::forget(unwound);
-        !node.is_queued()
+        self.wait_with((), queue, deadline, why, pass_on).0
     }
 
-    /// Waits until another thread uses the waker that `start` is given, unless that says that there
-    /// is nothing to wait for.
+    /// As [`wait_for_hand_over`](Self::wait_for_hand_over), with something for the one who wakes it.
+    /// Returns what is left of that as well.
     #[track_caller]
-    pub(crate) fn wait_remotely(&self, start: impl FnOnce(RemoteWaker) -> bool, why: &'static str) {
+    #[inline]
+    pub(crate) fn wait_with<C>(
+        &self,
+        cargo: C,
+        queue: &WaitQueue<C>,
+        deadline: Option<Instant>,
+        why: &'static str,
+        pass_on: &dyn Fn(),
+    ) -> (bool, C) {
+        let node = Node::new(cargo);
+        // SAFETY: the node does not move before its place is left, in this function, where the current
+        // greenlet is alive.
+        let place = unsafe { Place::in_queue(queue, &node, self.current(), pass_on) };
+        self.park_until_woken(deadline, why);
+        let woken = place.leave();
+        (woken, node.into_cargo())
+    }
+
+    /// Parks until it is woken, or until `deadline` if there is one.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn park_until_woken(&self, deadline: Option<Instant>, why: &'static str) {
+        match deadline {
+            Some(deadline) => self.park_until(deadline, why),
+            None => self.park(why),
+        }
+    }
+
+    /// Waits until another thread uses the waker that `start` is given, or until `deadline`; unless
+    /// `start` says that there is nothing to wait for.
+    #[track_caller]
+    pub(crate) fn wait_remotely(
+        &self,
+        start: impl FnOnce(RemoteWaker) -> bool,
+        deadline: Option<Instant>,
+        why: &'static str,
+    ) {
         let waiter = self.remote_waiters.enter(self.current());
         if !start(RemoteWaker::new(self.remote.clone(), waiter.key())) {
             return;
         }
-        while !waiter.is_woken() {
-            self.park(why);
-        }
-    }
-}
-
-/// Dropped by a wait that does not return: what was handed over goes to somebody else.
-struct Unwound<'a, F: FnMut()> {
-    node: &'a Node,
-    pass_on: F,
-}
-
-impl<F: FnMut()> Drop for Unwound<'_, F> {
-    fn drop(&mut self) {
-        if !self.node.is_queued() {
-            (self.pass_on)();
+        let is_over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+        while !waiter.is_woken() && !is_over() {
+            self.park_until_woken(deadline, why);
         }
     }
 }

@@ -91,7 +91,7 @@ impl ThreadPool {
             }));
             posted.is_ok()
         };
-        hub::here().wait_remotely(start, "a thread of a pool");
+        hub::here().wait_remotely(start, None, "a thread of a pool");
         posted?;
         let result = lock(&answer).take().expect("the thread leaves its result before it wakes the greenlet");
         Ok(result.unwrap_or_else(|payload| resume_unwind(payload)))

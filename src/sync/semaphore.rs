@@ -63,7 +63,7 @@ impl Semaphore {
         }
         // Whoever gives a permit back while this waits leaves it to this.
         let given = hub::here()
-            .wait_for_hand_over(&self.waiting, deadline(timeout), "a semaphore", || self.release(1));
+            .wait_for_hand_over(&self.waiting, deadline(timeout), "a semaphore", &|| self.release(1));
         // Not `then_some`: a guard that is made is a permit to give back.
         given.then(|| SemaphoreGuard { semaphore: self })
     }
