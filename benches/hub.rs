@@ -56,12 +56,13 @@ fn queue(c: &mut Criterion) {
             let (there, back) = (Rc::new(Queue::bounded(1)), Rc::new(Queue::bounded(1)));
             let ponger = spawn({
                 let (there, back) = (there.clone(), back.clone());
-                move || (0..ROUNDS).for_each(|_| back.put(there.get()))
+                move || there.iter().for_each(|n| back.put(n).expect("it is not shut down"))
             });
             for n in 0..ROUNDS {
-                there.put(n);
-                black_box(back.get());
+                there.put(n).expect("it is not shut down");
+                black_box(back.get().expect("it is not shut down"));
             }
+            there.shutdown();
             ponger.join().expect("it does not panic");
         })
     });

@@ -60,6 +60,7 @@
 //! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads |
 //! | 4 | `task`, `timeout` | [`spawn`], [`GreenThread`], [`sleep`], [`join_all`], [`with_timeout`] |
 //! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
+//! | 4 | [`threads`] | what they share with other OS threads |
 //! | 5 | [`dns`], [`net`] | name lookups and sockets |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
@@ -97,6 +98,8 @@ pub mod queue;
 pub mod sync;
 #[cfg(feature = "hub")]
 mod task;
+#[cfg(feature = "hub")]
+pub mod threads;
 #[cfg(feature = "hub")]
 mod time;
 #[cfg(feature = "hub")]

@@ -282,10 +282,10 @@ fn an_item_is_not_lost_when_its_getter_is_killed_after_the_wake() {
         })
         .collect();
     yield_now();
-    queue.put("item");
+    queue.put("item").unwrap();
     getters[0].kill().unwrap();
     assert!(getters[1].wait(Some(FOREVER)));
-    assert_eq!(getters[1].value(), Some(&"item"));
+    assert_eq!(getters[1].value(), Some(&Ok("item")));
 }
 
 #[test]
@@ -296,17 +296,17 @@ fn a_bounded_queue_makes_its_putters_wait() {
         let (queue, note) = (queue.clone(), note.clone());
         move || {
             for n in 0..3 {
-                queue.put(n);
+                queue.put(n).unwrap();
                 note(&format!("p{n}"));
             }
         }
     });
     yield_now();
     assert_eq!(*entries.borrow(), ["p0"]);
-    assert_eq!(queue.put_timeout(99, MS), Err(99));
-    assert_eq!([queue.get(), queue.get(), queue.get()], [0, 1, 2]);
+    assert_eq!(queue.put_timeout(99, MS), Err(greenlet::queue::PutError::Full(99)));
+    assert_eq!([queue.get(), queue.get(), queue.get()], [Ok(0), Ok(1), Ok(2)]);
     producer.join().unwrap();
-    assert_eq!(queue.get_timeout(MS), None);
+    assert_eq!(queue.get_timeout(MS), Err(greenlet::queue::GetError::Empty));
 }
 
 #[test]

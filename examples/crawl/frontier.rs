@@ -44,7 +44,7 @@ impl Frontier {
 
     pub fn add(&self, target: Target) {
         self.open.update(|open| open + 1);
-        self.queue.put(Some(target));
+        self.tell(Some(target));
     }
 
     pub fn put_off(&self, target: Target) {
@@ -58,10 +58,8 @@ impl Frontier {
         if targets.is_empty() || self.closed.get() {
             return false;
         }
-        while !self.queue.is_empty() {
-            // What told the workers of the last round to stop.
-            self.queue.get();
-        }
+        // What told the workers of the last round to stop.
+        while self.queue.try_get().is_ok() {}
         for target in targets {
             self.add(target);
         }
@@ -70,11 +68,11 @@ impl Frontier {
 
     /// Waits for a URL to work on; none means that the round is over.
     pub fn next(&self) -> Option<Work<'_>> {
-        match self.queue.get() {
+        match self.queue.get().ok().flatten() {
             Some(target) if !self.closed.get() => Some(Work { frontier: self, target }),
             _ => {
                 // Pass it on to the next worker.
-                self.queue.put(None);
+                self.tell(None);
                 None
             }
         }
@@ -83,14 +81,19 @@ impl Frontier {
     /// Ends the crawl, whatever is left.
     pub fn close(&self) {
         self.closed.set(true);
-        self.queue.put(None);
+        self.tell(None);
     }
 
     fn done(&self) {
         self.open.update(|open| open - 1);
         if self.open.get() == 0 {
-            self.queue.put(None);
+            self.tell(None);
         }
+    }
+
+    fn tell(&self, workers: Option<Target>) {
+        // The queue has room for any number and is never shut down.
+        let _ = self.queue.put(workers);
     }
 }
 

@@ -8,7 +8,8 @@ use crate::time::deadline;
 
 /// A flag that greenlets wait for (gevent's `Event`).
 ///
-/// Setting it wakes all who wait, even if it is cleared again before they run.
+/// Setting it wakes all who wait, in the order in which they came, even if it is cleared again before
+/// they run.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -34,7 +35,7 @@ impl Event {
         Self { set: Cell::new(false), waiting: WaitQueue::new() }
     }
 
-    /// Sets the flag and wakes everybody who waits.
+    /// Sets the flag and makes everybody ready who waits. They run when the caller waits, not before.
     pub fn set(&self) {
         self.set.set(true);
         hub::with_existing(|hub| self.waiting.wake_all(hub));
@@ -64,6 +65,8 @@ impl Event {
 
     #[track_caller]
     fn wait_until(&self, timeout: Option<Duration>) -> bool {
-        self.is_set() || hub::here().wait(&self.waiting, deadline(timeout), "an event")
+        let hub = hub::here();
+        hub.spend_budget();
+        self.is_set() || hub.wait(&self.waiting, deadline(timeout), "an event")
     }
 }

@@ -1,0 +1,156 @@
+//! What a [`Select`](super::Select) chooses from.
+
+use std::cell::Cell;
+
+use crate::hub::{Fiber, Hub, Node, Ring};
+use crate::queue::{GetError, PutError, QueueOf, Storage};
+
+/// One thing that may happen, and what to make of it.
+pub(super) trait Case<R> {
+    /// Makes it happen, if that needs no waiting.
+    fn try_now(&self, hub: &Hub) -> bool;
+
+    /// Gets in line for it to happen.
+    ///
+    /// # Safety
+    ///
+    /// The case does not move before the greenlet, which is the current one, [leaves](Self::leave).
+    unsafe fn enter(&self, ring: &Ring, fiber: &Fiber);
+
+    /// Whether the greenlet that got in line was woken for this.
+    fn is_woken(&self) -> bool;
+
+    /// Gets out of line.
+    fn leave(&self);
+
+    /// Makes happen what the greenlet was woken for.
+    fn accept(&self, hub: &Hub);
+
+    /// Leaves what the greenlet was woken for to somebody else.
+    fn pass_on(&self, hub: &Hub);
+
+    /// It has happened: makes the result.
+    fn finish(self: Box<Self>) -> R;
+}
+
+/// Getting an item.
+pub(super) struct GetCase<'a, S: Storage, F> {
+    queue: &'a QueueOf<S>,
+    node: Node,
+    got: Cell<Option<Result<S::Item, GetError>>>,
+    then: F,
+}
+
+impl<'a, S: Storage, F> GetCase<'a, S, F> {
+    pub(super) fn new(queue: &'a QueueOf<S>, then: F) -> Self {
+        Self { queue, node: Node::new(()), got: Cell::new(None), then }
+    }
+}
+
+impl<S: Storage, R, F: FnOnce(Result<S::Item, GetError>) -> R> Case<R> for GetCase<'_, S, F> {
+    fn try_now(&self, hub: &Hub) -> bool {
+        let got = match self.queue.take(hub) {
+            Some(item) => Some(Ok(item)),
+            None if self.queue.is_shut_down() => Some(Err(GetError::ShutDown)),
+            None => None,
+        };
+        let happened = got.is_some();
+        self.got.set(got);
+        happened
+    }
+
+    unsafe fn enter(&self, ring: &Ring, fiber: &Fiber) {
+        // SAFETY: by the caller's word. The queue is borrowed for longer than the case lives.
+        unsafe {
+            ring.join(&self.node);
+            self.queue.getters.enter(&self.node, fiber);
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.node.is_chosen()
+    }
+
+    fn leave(&self) {
+        self.node.leave();
+    }
+
+    fn accept(&self, hub: &Hub) {
+        self.got.set(Some(self.queue.take_claimed(hub)));
+    }
+
+    fn pass_on(&self, hub: &Hub) {
+        self.queue.give_up_claim(hub);
+    }
+
+    fn finish(self: Box<Self>) -> R {
+        let Self { got, then, .. } = *self;
+        then(got.into_inner().expect("it has happened"))
+    }
+}
+
+/// Putting an item.
+pub(super) struct PutCase<'a, S: Storage, F> {
+    queue: &'a QueueOf<S>,
+    /// Where the item is as long as it is not put.
+    item: &'a Cell<Option<S::Item>>,
+    node: Node<Cell<Option<S::Item>>>,
+    put: Cell<Option<Result<(), PutError<S::Item>>>>,
+    then: F,
+}
+
+impl<'a, S: Storage, F> PutCase<'a, S, F> {
+    pub(super) fn new(queue: &'a QueueOf<S>, item: &'a mut Option<S::Item>, then: F) -> Self {
+        let node = Node::new(Cell::new(None));
+        Self { queue, item: Cell::from_mut(item), node, put: Cell::new(None), then }
+    }
+}
+
+impl<S: Storage, R, F: FnOnce(Result<(), PutError<S::Item>>) -> R> Case<R> for PutCase<'_, S, F> {
+    fn try_now(&self, _hub: &Hub) -> bool {
+        let Some(item) = self.item.take() else { return false };
+        match self.queue.try_put(item) {
+            Err(PutError::Full(item)) => {
+                self.item.set(Some(item));
+                false
+            }
+            put => {
+                self.put.set(Some(put));
+                true
+            }
+        }
+    }
+
+    unsafe fn enter(&self, ring: &Ring, fiber: &Fiber) {
+        // SAFETY: by the caller's word. The queue is borrowed for longer than the case lives.
+        unsafe {
+            ring.join(&self.node);
+            if let Some(item) = self.item.take() {
+                self.node.cargo().set(Some(item));
+                self.queue.putters.enter(&self.node, fiber);
+            }
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.node.is_chosen()
+    }
+
+    fn leave(&self) {
+        self.node.leave();
+        self.item.set(self.node.cargo().take());
+    }
+
+    fn accept(&self, hub: &Hub) {
+        self.put.set(Some(self.queue.settle(hub, self.item.take())));
+    }
+
+    fn pass_on(&self, hub: &Hub) {
+        self.queue.give_up_place(hub);
+    }
+
+    fn finish(self: Box<Self>) -> R {
+        let Self { put, then, .. } = *self;
+        then(put.into_inner().expect("it has happened"))
+    }
+}
