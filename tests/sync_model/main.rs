@@ -1,0 +1,59 @@
+//! Random programs of tasks and queues, run on the crate and by the rules: what is observed must be
+//! equal.
+//!
+//! `program.rs` says what a program is, `rules.rs` what has to happen, `real.rs` makes it happen, and
+//! `trace.rs` has the words for what is observed. To learn how queues behave, read `rules.rs`.
+//!
+//! `PROPTEST_CASES` sets how many programs are run.
+
+mod program;
+mod real;
+mod rules;
+mod trace;
+
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use crate::program::{Program, programs};
+
+#[test]
+fn short_programs_do_what_the_rules_say() {
+    check(20);
+}
+
+#[test]
+fn long_programs_do_what_the_rules_say() {
+    check(150);
+}
+
+/// Compares the crate with the rules in programs of up to so many operations.
+fn check(most: usize) {
+    let compare =
+        |program: Program| difference(&program).map_or(Ok(()), |text| Err(TestCaseError::fail(text)));
+    match TestRunner::new(config()).run(&programs(most), compare) {
+        Ok(()) => {}
+        Err(TestError::Fail(text, program)) => {
+            panic!("a program differs from the rules: {program:#?}\n{text}")
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn config() -> Config {
+    let cases = if cfg!(debug_assertions) { 500 } else { 3000 };
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    Config { failure_persistence: None, ..Config::with_cases(asked_for.unwrap_or(cases)) }
+}
+
+/// How a program differs from the rules, if it does.
+fn difference(program: &Program) -> Option<String> {
+    let seen = match real::run(program) {
+        Ok(seen) => seen,
+        Err(_) => return Some("it panicked".into()),
+    };
+    let expected = rules::run(program, &seen);
+    if expected == seen {
+        return None;
+    }
+    let same = expected.iter().zip(&seen).take_while(|(expected, seen)| expected == seen).count();
+    Some(format!("{:?}\nthen {:?}\nnot  {:?}", &seen[..same], seen.get(same), expected.get(same)))
+}
