@@ -61,6 +61,7 @@
 //! | 4 | `task`, `timeout` | [`spawn`], [`GreenThread`], [`sleep`], [`join_all`], [`with_timeout`] |
 //! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
+//! | 4 | [`os`] | any descriptor, pipes, standard input and output |
 //! | 5 | [`dns`], [`net`] | name lookups and sockets |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
@@ -90,6 +91,8 @@ pub mod dns;
 pub mod hub;
 #[cfg(feature = "hub")]
 pub mod net;
+#[cfg(feature = "hub")]
+pub mod os;
 #[cfg(feature = "hub")]
 pub mod pool;
 #[cfg(feature = "hub")]

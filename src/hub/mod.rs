@@ -21,6 +21,7 @@ mod wait_queue;
 mod waits;
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::panic;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use std::thread::panicking;
 use std::time::Instant;
 
 pub(crate) use self::fiber::{Fiber, FiberState, Interrupt};
+pub use self::poller::{Backend, UnknownBackend};
 pub(crate) use self::poller::{Direction, Source};
 pub use self::remote::{HubGone, HubHandle};
 pub(crate) use self::remote::{Remote, RemoteWaker};
@@ -104,13 +106,52 @@ pub(crate) fn spend_budget() {
     }
 }
 
+/// Chooses how this thread's hub waits for descriptors (eventlet's `use_hub`, gevent's `GEVENT_LOOP`).
+/// To be called before anything here has made the hub: a task, a socket, a sleep.
+///
+/// Where nothing is chosen, the environment variable `GREENLET_BACKEND` decides, `system` or `poll`;
+/// and without that it is [`Backend::System`].
+///
+/// # Errors
+///
+/// If this thread's hub exists already, which goes on as it is; or if the system refuses.
+///
+/// ```
+/// use greenlet::hub::{Backend, backend, use_backend};
+///
+/// # fn main() -> std::io::Result<()> {
+/// use_backend(Backend::Poll)?;
+/// assert_eq!(backend(), Backend::Poll);
+/// assert!(use_backend(Backend::System).is_err());
+/// # Ok(())
+/// # }
+/// ```
+pub fn use_backend(backend: Backend) -> io::Result<()> {
+    if !HUB.get().is_null() {
+        let message = "this thread's hub has started already";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+    }
+    Hub::start(backend).map(drop)
+}
+
+/// How this thread's hub waits for descriptors.
+pub fn backend() -> Backend {
+    here().poller.backend()
+}
+
 impl Hub {
     #[cold]
     fn create() -> NonNull<Hub> {
+        Self::start(Backend::from_environment())
+            .unwrap_or_else(|error| panic!("this thread's hub cannot poll: {error}"))
+    }
+
+    /// Makes this thread's hub. There is none yet.
+    fn start(backend: Backend) -> io::Result<NonNull<Hub>> {
         assert!(!ENDED.get(), "this thread's hub has ended");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
         let current = greenlet_thread::current();
-        let poller = Poller::new().unwrap_or_else(|error| panic!("this thread's hub cannot poll: {error}"));
+        let poller = Poller::new(backend)?;
         let hub = Box::new(Hub {
             ready: RunQueue::default(),
             round: Cell::new(0),
@@ -130,7 +171,7 @@ impl Hub {
         unsafe { current.as_ref() }.thread().scheduler.set(Some(|| here().pick()));
         // Where the thread's locals are being destroyed already, the hub is leaked.
         let _ = AT_EXIT.try_with(|_| ());
-        hub
+        Ok(hub)
     }
 
     /// The record of the current greenlet.
@@ -219,7 +260,8 @@ impl Hub {
     }
 
     /// Counts an operation that need not wait; now and then it yields, so that one that never waits
-    /// does not starve the others.
+    /// does not starve the others. Comes before the operation: who is interrupted here must not lose
+    /// what that has taken.
     #[track_caller]
     #[inline]
     pub(crate) fn spend_budget(&self) {
@@ -236,6 +278,12 @@ impl Hub {
         if !panicking() && !self.in_callback.get() {
             self.yield_now();
         }
+    }
+
+    /// Has the next operation of this turn yield first.
+    #[inline]
+    pub(crate) fn use_up_budget(&self) {
+        self.budget.set(0);
     }
 
     /// Makes a parked greenlet ready. One that is not parked is left alone.
@@ -255,6 +303,7 @@ impl Hub {
 
     /// Switches away from `me`, which is parked or in the queue, until it is next.
     #[track_caller]
+    // Part of every wait: a call of its own costs as much as the rest of it.
     #[inline(always)]
     fn run_others(&self, me: &Fiber) {
         let _waiting = Waiting { hub: self, me };

@@ -5,10 +5,23 @@
 //! elsewhere through [`OwnedFd`](std::os::fd::OwnedFd).
 
 mod addr;
+mod options;
+mod patience;
+mod sockaddr;
+mod socket;
 mod sys;
 mod tcp_listener;
 mod tcp_stream;
+mod udp_socket;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use addr::ToSocketAddrs;
+pub use options::{ConnectOptions, ListenOptions};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp_socket::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;

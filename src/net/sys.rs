@@ -1,19 +1,30 @@
 //! The system calls that std offers in their blocking form only.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use super::sockaddr::SystemAddr;
+
 /// A peer that is gone is an error, not a signal.
 #[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-const SEND_FLAGS: libc::c_int = 0;
+const NO_SIGNAL: libc::c_int = 0;
 
-/// A stream socket in non-blocking mode, for addresses of the same family.
-pub(super) fn stream_socket(address: SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+/// Where a call can be asked not to block, the mode of a socket is left as it is: whoever shares its
+/// description shares the mode.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const DONT_WAIT: libc::c_int = libc::MSG_DONTWAIT;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const DONT_WAIT: libc::c_int = 0;
+
+/// Whether sockets that send and receive have to be in non-blocking mode.
+pub(super) const NEEDS_NONBLOCKING: bool = DONT_WAIT == 0;
+
+/// A stream socket for addresses of a family, in non-blocking mode.
+pub(super) fn stream_socket(family: libc::c_int) -> io::Result<OwnedFd> {
     #[cfg(not(target_vendor = "apple"))]
     {
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -30,10 +41,10 @@ pub(super) fn stream_socket(address: SocketAddr) -> io::Result<OwnedFd> {
 }
 
 /// Starts to connect. Whether that is done already.
-pub(super) fn connect(fd: RawFd, address: SocketAddr) -> io::Result<bool> {
-    let (storage, len) = to_sockaddr(address);
-    // SAFETY: the storage holds an address of that length.
-    match check(unsafe { libc::connect(fd, ptr::from_ref(&storage).cast(), len) }) {
+pub(super) fn connect(fd: RawFd, address: &SystemAddr) -> io::Result<bool> {
+    let (address, len) = address.as_raw();
+    // SAFETY: an address of that length.
+    match check(unsafe { libc::connect(fd, address, len) }) {
         Ok(_) => Ok(true),
         // Interrupted or not, it goes on in the background.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => Ok(false),
@@ -41,41 +52,86 @@ pub(super) fn connect(fd: RawFd, address: SocketAddr) -> io::Result<bool> {
     }
 }
 
-/// Takes a connection that waits, and sets it to non-blocking mode.
-pub(super) fn accept(fd: RawFd) -> io::Result<(OwnedFd, SocketAddr)> {
-    // SAFETY: all zeroes is a valid, empty storage.
-    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-    let address = ptr::from_mut(&mut storage).cast();
-    #[cfg(not(target_vendor = "apple"))]
-    // SAFETY: the storage is as long as `len` says; makes a descriptor of our own.
-    let connection =
-        owned(unsafe { libc::accept4(fd, address, &mut len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) })?;
-    #[cfg(target_vendor = "apple")]
-    // SAFETY: the storage is as long as `len` says; makes a descriptor of our own.
-    let connection = owned(unsafe { libc::accept(fd, address, &mut len) })?;
-    #[cfg(target_vendor = "apple")]
-    prepare(&connection)?;
-    Ok((connection, from_sockaddr(&storage)?))
+/// Whether a connection that was begun is made.
+///
+/// # Errors
+///
+/// `WouldBlock` if that is still open; why there is none if there will be none.
+pub(super) fn check_connected(fd: RawFd) -> io::Result<()> {
+    let error = option(fd, libc::SO_ERROR)?;
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    let peer = SystemAddr::filled_by(|address, len| {
+        // SAFETY: the address has room for `len`.
+        check(unsafe { libc::getpeername(fd, address, len) })
+    });
+    match peer {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        result => result.map(drop),
+    }
+}
+
+/// Takes a connection that waits.
+pub(super) fn accept(fd: RawFd) -> io::Result<(OwnedFd, SystemAddr)> {
+    SystemAddr::filled_by(|address, len| {
+        #[cfg(not(target_vendor = "apple"))]
+        {
+            let flags = libc::SOCK_CLOEXEC | if NEEDS_NONBLOCKING { libc::SOCK_NONBLOCK } else { 0 };
+            // SAFETY: the address has room for `len`; makes a descriptor of our own.
+            owned(unsafe { libc::accept4(fd, address, len, flags) })
+        }
+        #[cfg(target_vendor = "apple")]
+        {
+            // SAFETY: the address has room for `len`; makes a descriptor of our own.
+            let connection = owned(unsafe { libc::accept(fd, address, len) })?;
+            prepare(&connection)?;
+            Ok(connection)
+        }
+    })
 }
 
 /// What the flags of `socket` and `accept4` do elsewhere.
 #[cfg(target_vendor = "apple")]
 fn prepare(fd: &OwnedFd) -> io::Result<()> {
     use std::os::fd::AsRawFd;
-    let (fd, on) = (fd.as_raw_fd(), 1 as libc::c_int);
-    // SAFETY: an open descriptor; the option is an int.
+    let fd = fd.as_raw_fd();
+    // SAFETY: an open descriptor; takes no memory.
     unsafe {
         check(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC))?;
         check(libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK))?;
-        let len = size_of::<libc::c_int>() as libc::socklen_t;
-        check(libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, ptr::from_ref(&on).cast(), len))?;
     }
-    Ok(())
+    set_option(fd, libc::SO_NOSIGPIPE, 1)
+}
+
+/// Sets an option of the socket layer that is a number.
+pub(super) fn set_option(fd: RawFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value is as long as it says.
+    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, ptr::from_ref(&value).cast(), len) })
+        .map(drop)
+}
+
+/// An option of the socket layer that is a number.
+fn option(fd: RawFd, option: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    let place = ptr::from_mut(&mut value).cast();
+    // SAFETY: the value has room for `len`.
+    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, option, place, &mut len) })?;
+    Ok(value)
+}
+
+/// Gives a socket its address on this side.
+pub(super) fn bind(fd: RawFd, address: &SystemAddr) -> io::Result<()> {
+    let (address, len) = address.as_raw();
+    // SAFETY: an address of that length.
+    check(unsafe { libc::bind(fd, address, len) }).map(drop)
 }
 
 /// Sets how many connections may wait to be accepted; the system limits it further.
-pub(super) fn listen(fd: RawFd, backlog: i32) -> io::Result<()> {
+pub(super) fn listen(fd: RawFd, backlog: u32) -> io::Result<()> {
+    let backlog = backlog.try_into().unwrap_or(libc::c_int::MAX);
     // SAFETY: takes no memory.
     check(unsafe { libc::listen(fd, backlog) }).map(drop)
 }
@@ -83,57 +139,57 @@ pub(super) fn listen(fd: RawFd, backlog: i32) -> io::Result<()> {
 #[inline]
 pub(super) fn receive(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     // SAFETY: the buffer is as long as it says.
-    check_len(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) })
+    check_len(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | DONT_WAIT) })
+}
+
+pub(super) fn receive_from(
+    fd: RawFd,
+    buffer: &mut [u8],
+    flags: libc::c_int,
+) -> io::Result<(usize, SystemAddr)> {
+    let flags = flags | DONT_WAIT;
+    SystemAddr::filled_by(|address, len| {
+        // SAFETY: the buffer is as long as it says, and the address has room for `len`.
+        check_len(unsafe {
+            libc::recvfrom(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags, address, len)
+        })
+    })
+}
+
+pub(super) fn receive_vectored(fd: RawFd, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut message = message(buffers.as_mut_ptr().cast(), buffers.len());
+    // SAFETY: the message names valid buffers and nothing else.
+    check_len(unsafe { libc::recvmsg(fd, &mut message, DONT_WAIT) })
 }
 
 #[inline]
 pub(super) fn send(fd: RawFd, buffer: &[u8]) -> io::Result<usize> {
     // SAFETY: the buffer is as long as it says.
-    check_len(unsafe { libc::send(fd, buffer.as_ptr().cast(), buffer.len(), SEND_FLAGS) })
+    check_len(unsafe { libc::send(fd, buffer.as_ptr().cast(), buffer.len(), NO_SIGNAL | DONT_WAIT) })
 }
 
-fn to_sockaddr(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
-    // SAFETY: all zeroes is a valid, empty storage.
-    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-    let len = match address {
-        SocketAddr::V4(address) => {
-            // SAFETY: the storage is large enough and aligned for every kind of address.
-            let v4 = unsafe { &mut *ptr::from_mut(&mut storage).cast::<libc::sockaddr_in>() };
-            v4.sin_family = libc::AF_INET as libc::sa_family_t;
-            v4.sin_port = address.port().to_be();
-            v4.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(address) => {
-            // SAFETY: as above.
-            let v6 = unsafe { &mut *ptr::from_mut(&mut storage).cast::<libc::sockaddr_in6>() };
-            v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            v6.sin6_port = address.port().to_be();
-            v6.sin6_addr.s6_addr = address.ip().octets();
-            v6.sin6_flowinfo = address.flowinfo();
-            v6.sin6_scope_id = address.scope_id();
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    (storage, len as libc::socklen_t)
+pub(super) fn send_to(fd: RawFd, buffer: &[u8], address: &SystemAddr) -> io::Result<usize> {
+    let (address, len) = address.as_raw();
+    let flags = NO_SIGNAL | DONT_WAIT;
+    // SAFETY: the buffer is as long as it says, and an address of that length.
+    check_len(unsafe { libc::sendto(fd, buffer.as_ptr().cast(), buffer.len(), flags, address, len) })
 }
 
-fn from_sockaddr(storage: &libc::sockaddr_storage) -> io::Result<SocketAddr> {
-    match libc::c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says what the storage holds.
-            let v4 = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes());
-            Ok(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: the family says what the storage holds.
-            let v6 = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-            Ok(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), v6.sin6_flowinfo, v6.sin6_scope_id).into())
-        }
-        family => Err(io::Error::new(io::ErrorKind::InvalidData, format!("address family {family}"))),
-    }
+pub(super) fn send_vectored(fd: RawFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let message = message(buffers.as_ptr().cast_mut().cast(), buffers.len());
+    // SAFETY: the message names valid buffers and nothing else; they are only read.
+    check_len(unsafe { libc::sendmsg(fd, &message, NO_SIGNAL | DONT_WAIT) })
+}
+
+/// A message of buffers alone. std's slices for vectored operations are the system's.
+fn message(buffers: *mut libc::iovec, count: usize) -> libc::msghdr {
+    /// The greatest number that every system takes.
+    const MOST: usize = 1024;
+    // SAFETY: all zeroes is a valid, empty message.
+    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    message.msg_iov = buffers;
+    message.msg_iovlen = count.min(MOST) as _;
+    message
 }
 
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {

@@ -1,18 +1,13 @@
 //! A TCP socket that accepts connections.
 
-use std::fmt;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use super::addr::try_each;
-use super::{TcpStream, ToSocketAddrs, sys};
-use crate::hub::{Direction, Source};
-
-/// How many connections may wait to be accepted, where the system allows that many.
-const BACKLOG: i32 = 4096;
+use super::{ListenOptions, TcpStream, ToSocketAddrs, socket};
+use crate::hub::Source;
+use crate::os::descriptor;
 
 /// A TCP socket that accepts connections, with the methods of [`std::net::TcpListener`], on which
 /// only the calling greenlet waits.
@@ -33,6 +28,9 @@ pub struct TcpListener {
     source: Rc<Source>,
 }
 
+// To accept cannot be asked not to block.
+descriptor!(TcpListener, std::net::TcpListener, "listener", true);
+
 impl TcpListener {
     /// Listens at the first of the addresses that can be had; port 0 means any free port.
     ///
@@ -41,57 +39,37 @@ impl TcpListener {
     /// If none can be had: the last one's error; or if a name does not resolve.
     #[track_caller]
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = try_each(addresses, std::net::TcpListener::bind)?;
-        sys::listen(listener.as_raw_fd(), BACKLOG)?;
-        Self::from_std(listener)
+        Self::options().bind(addresses)
+    }
+
+    /// One that listens already, in non-blocking mode.
+    pub(super) fn listening(fd: OwnedFd) -> Self {
+        Self { source: Source::new(fd) }
+    }
+
+    /// Listens in a way that can be chosen.
+    pub fn options() -> ListenOptions {
+        ListenOptions::new()
     }
 
     /// Waits for a connection; returns it with the address of the other side.
     ///
+    /// Each round of the hub takes one: before the next is taken, greenlets that are ready run, and
+    /// other processes that share the listener have their chance.
+    ///
     /// # Errors
     ///
-    /// If the system has one and cannot hand it out, such as for want of file descriptors.
+    /// If the system has one and cannot hand it out, such as for want of file descriptors. The next
+    /// call tries again at once; who loops must pause.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (fd, address) = self.source.perform(Direction::Read, "a connection", sys::accept)?;
-        Ok((TcpStream::from_nonblocking(fd), address))
+        let (fd, address) = socket::accept(&self.source)?;
+        Ok((TcpStream::accepted(fd), address.try_into()?))
     }
 
     /// The connections as they come, without end.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
-    }
-
-    /// Takes over a listener of std's.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be set to non-blocking mode.
-    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self { source: Source::new(listener.into()) })
-    }
-
-    /// Gives the listener back to std, in blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// If other handles to it exist, or the mode cannot be set.
-    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        let source = Rc::into_inner(self.source)
-            .ok_or_else(|| io::Error::other("other handles to this listener exist"))?;
-        let listener = std::net::TcpListener::from(source.into_fd());
-        listener.set_nonblocking(false)?;
-        Ok(listener)
-    }
-
-    /// Another handle to the same listener. The descriptor is shared, not duplicated.
-    ///
-    /// # Errors
-    ///
-    /// None; the result is for likeness with std.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(self.clone())
     }
 
     /// The address that it listens at.
@@ -100,9 +78,34 @@ impl TcpListener {
     ///
     /// If the system does not tell.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        // SAFETY: the descriptor is open while `self` is, and the view never closes it.
-        let view = ManuallyDrop::new(unsafe { std::net::TcpListener::from_raw_fd(self.as_raw_fd()) });
-        view.local_addr()
+        self.std().local_addr()
+    }
+
+    /// Sets the hop limit of packets (`IP_TTL`), also for the connections that are accepted.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.std().set_ttl(ttl)
+    }
+
+    /// The hop limit of packets (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.std().ttl()
+    }
+
+    /// Fetches and clears the error that the listener has run into by itself (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std().take_error()
     }
 }
 
@@ -117,23 +120,5 @@ impl Iterator for Incoming<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.listener.accept().map(|(stream, _)| stream))
-    }
-}
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.as_fd().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpListener").field("addr", &self.local_addr()).finish()
     }
 }

@@ -1,24 +1,21 @@
 //! A TCP connection.
 
-use std::fmt;
-use std::io::{self, Read, Write};
-use std::mem::ManuallyDrop;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::ToSocketAddrs;
-use super::addr::try_each;
-use super::sys;
-use crate::hub::{Direction, Source};
+use super::socket::timeouts;
+use super::{ConnectOptions, ToSocketAddrs, socket, sys};
+use crate::hub::Source;
+use crate::os::{descriptor, reads, writes};
 
 /// A TCP connection with the methods of [`std::net::TcpStream`], on which only the calling greenlet
 /// waits.
 ///
-/// Several greenlets may use one connection, through shared references or clones: one reads while
-/// another writes. A timeout that is over is an error of kind [`TimedOut`](io::ErrorKind::TimedOut)
-/// on every system.
+/// A reference reads and writes as well, and clones are handles to the same connection, so one
+/// greenlet may read while another writes. Several may even wait in the same direction.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -28,8 +25,8 @@ use crate::hub::{Direction, Source};
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let address = listener.local_addr()?;
 /// let server = greenlet::spawn(move || -> std::io::Result<()> {
-///     let (mut connection, _) = listener.accept()?;
-///     connection.write_all(b"hello")
+///     let (mut stream, _) = listener.accept()?;
+///     stream.write_all(b"hello")
 /// });
 /// let mut greeting = String::new();
 /// TcpStream::connect(address)?.read_to_string(&mut greeting)?;
@@ -42,6 +39,11 @@ pub struct TcpStream {
     source: Rc<Source>,
 }
 
+descriptor!(TcpStream, std::net::TcpStream, "connection", sys::NEEDS_NONBLOCKING);
+timeouts!(TcpStream, "a read", "a write");
+reads!(TcpStream);
+writes!(TcpStream);
+
 impl TcpStream {
     /// Connects to the first of the addresses that answers.
     ///
@@ -50,83 +52,54 @@ impl TcpStream {
     /// If none does: the last one's error; or if a name does not resolve.
     #[track_caller]
     pub fn connect(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        try_each(addresses, |address| Self::connect_within(address, None))
+        Self::options().connect(addresses)
     }
 
-    /// Connects to one address, waiting for at most `timeout`.
+    /// Connects to one address, waiting for at most `timeout`. For several,
+    /// see [`ConnectOptions::timeout`].
     ///
     /// # Errors
     ///
     /// If there is no connection, or none within that time.
     #[track_caller]
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        if timeout.is_zero() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout cannot be zero"));
-        }
-        Self::connect_within(*address, Some(timeout))
+        Self::options().timeout(timeout).connect(address)
     }
 
-    #[track_caller]
-    fn connect_within(address: SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
-        let stream = Self { source: Source::new(sys::stream_socket(address)?) };
-        if !sys::connect(stream.as_raw_fd(), address)? {
-            stream.source.note_blocked(Direction::Write);
-            stream.source.perform_within(Direction::Write, timeout, "a connection to be made", |_| {
-                stream.check_connected()
-            })?;
-        }
-        Ok(stream)
+    /// Connects in a way that can be chosen.
+    pub fn options() -> ConnectOptions {
+        ConnectOptions::new()
     }
 
-    /// Whether a connection that was begun is made; `WouldBlock` if that is still open.
-    fn check_connected(&self) -> io::Result<()> {
-        if let Some(error) = self.take_error()? {
-            return Err(error);
-        }
-        match self.peer_addr() {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            result => result.map(drop),
-        }
+    pub(super) fn connected(source: Rc<Source>) -> Self {
+        Self { source }
     }
 
-    /// A connection that was accepted, or begun elsewhere; in non-blocking mode.
-    pub(super) fn from_nonblocking(fd: OwnedFd) -> Self {
+    /// A connection in the mode in which [`sys::accept`] returns it.
+    pub(super) fn accepted(fd: OwnedFd) -> Self {
         Self { source: Source::new(fd) }
     }
 
-    /// Takes over a connection of std's.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be set to non-blocking mode.
-    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self::from_nonblocking(stream.into()))
+    #[track_caller]
+    #[inline]
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        socket::read(&self.source, buffer)
     }
 
-    /// Gives the connection back to std, in blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// If other handles to this connection exist, or the mode cannot be set.
-    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        let source = Rc::into_inner(self.source)
-            .ok_or_else(|| io::Error::other("other handles to this connection exist"))?;
-        let stream = std::net::TcpStream::from(source.into_fd());
-        stream.set_nonblocking(false)?;
-        Ok(stream)
+    #[track_caller]
+    fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        socket::receive_vectored(&self.source, buffers)
     }
 
-    /// Another handle to the same connection and its timeouts. The descriptor is shared, not
-    /// duplicated.
-    ///
-    /// # Errors
-    ///
-    /// None; the result is for likeness with std.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(self.clone())
+    #[track_caller]
+    #[inline]
+    fn transmit(&self, buffer: &[u8]) -> io::Result<usize> {
+        socket::write(&self.source, buffer)
+    }
+
+    #[track_caller]
+    fn transmit_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        socket::send_vectored(&self.source, buffers)
     }
 
     /// Receives without taking it out what a read would return.
@@ -136,44 +109,7 @@ impl TcpStream {
     /// As for reading.
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.source
-            .perform(Direction::Read, "data from a socket", |fd| sys::receive(fd, buffer, libc::MSG_PEEK))
-    }
-
-    /// How long a read may wait; `None` for as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// If the timeout is zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.source.set_timeout(Direction::Read, timeout)
-    }
-
-    /// How long a write may wait; `None` for as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// If the timeout is zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.source.set_timeout(Direction::Write, timeout)
-    }
-
-    /// How long a read may wait.
-    ///
-    /// # Errors
-    ///
-    /// None; the result is for likeness with std.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.source.timeout(Direction::Read))
-    }
-
-    /// How long a write may wait.
-    ///
-    /// # Errors
-    ///
-    /// None; the result is for likeness with std.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.source.timeout(Direction::Write))
+        socket::receive(&self.source, buffer, libc::MSG_PEEK)
     }
 
     /// The address of the other side.
@@ -246,75 +182,5 @@ impl TcpStream {
     /// If the system does not tell.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.std().take_error()
-    }
-
-    /// A view for the calls that never block.
-    fn std(&self) -> ManuallyDrop<std::net::TcpStream> {
-        // SAFETY: the descriptor is open while `self` is, and the view never closes it.
-        ManuallyDrop::new(unsafe { std::net::TcpStream::from_raw_fd(self.as_raw_fd()) })
-    }
-}
-
-impl Read for &TcpStream {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len();
-        let count =
-            self.source.perform(Direction::Read, "data from a socket", |fd| sys::receive(fd, buffer, 0))?;
-        if count < wanted && count > 0 {
-            self.source.note_drained(Direction::Read);
-        }
-        Ok(count)
-    }
-}
-
-impl Write for &TcpStream {
-    #[inline]
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.source.perform(Direction::Write, "room in a socket", |fd| sys::send(fd, buffer))?;
-        if count < buffer.len() {
-            self.source.note_drained(Direction::Write);
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for TcpStream {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
-
-impl Write for TcpStream {
-    #[inline]
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        (&*self).write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.as_fd().as_raw_fd()
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.std().fmt(f)
     }
 }

@@ -13,18 +13,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::poll::milliseconds;
 use super::{Key, Readiness};
 
 /// The kernel drops the registration of a description that is closed.
-pub(crate) const FORGETS_CLOSED: bool = true;
+pub(super) const FORGETS_CLOSED: bool = true;
 /// An event says whether the end of the stream has come.
-pub(crate) const TELLS_END: bool = true;
+pub(super) const TELLS_END: bool = true;
 
 const EVENTS_PER_WAIT: usize = 256;
 /// The key of the event descriptor that wakes the hub.
 const WAKE: u64 = u64::MAX - 1;
 
-pub(crate) struct Selector {
+pub(super) struct Selector {
     poller: polling::Poller,
     wake: Arc<OwnedFd>,
     events: RefCell<Box<[libc::epoll_event; EVENTS_PER_WAIT]>>,
@@ -34,7 +35,7 @@ pub(crate) struct Selector {
 pub(crate) struct Waker(Arc<OwnedFd>);
 
 impl Selector {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let poller = polling::Poller::new()?;
         // SAFETY: makes a descriptor of our own.
         let wake = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
@@ -47,13 +48,14 @@ impl Selector {
         Ok(selector)
     }
 
-    pub(crate) fn waker(&self) -> Waker {
+    pub(super) fn waker(&self) -> Waker {
         Waker(self.wake.clone())
     }
 
-    pub(crate) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
-        let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        self.control(fd, interest, key.to_bits())
+    pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+        const INTEREST: i32 =
+            libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        self.control(fd, INTEREST, key.to_bits())
     }
 
     fn control(&self, fd: BorrowedFd<'_>, interest: i32, data: u64) -> io::Result<()> {
@@ -65,7 +67,7 @@ impl Selector {
         Ok(())
     }
 
-    pub(crate) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         // SAFETY: both descriptors are open, and this operation takes no event.
         check(unsafe {
             libc::epoll_ctl(self.poller.as_raw_fd(), libc::EPOLL_CTL_DEL, fd.as_raw_fd(), ptr::null_mut())
@@ -73,7 +75,7 @@ impl Selector {
         Ok(())
     }
 
-    pub(crate) fn wait(
+    pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
         mut on_event: impl FnMut(Key, Readiness),
@@ -92,7 +94,7 @@ impl Selector {
 }
 
 impl Waker {
-    pub(crate) fn wake(&self) {
+    pub(super) fn wake(&self) {
         let one = 1_u64;
         // A counter that is full has woken the hub already: the result does not matter.
         // SAFETY: writes eight bytes of our own.
@@ -104,9 +106,10 @@ fn readiness(events: u32) -> Readiness {
     let has = |flags: i32| events & flags as u32 != 0;
     let failed = has(libc::EPOLLERR | libc::EPOLLHUP);
     Readiness {
-        readable: failed || has(libc::EPOLLIN | libc::EPOLLRDHUP),
+        readable: failed || has(libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP),
         writable: failed || has(libc::EPOLLOUT),
-        ended: failed || has(libc::EPOLLRDHUP),
+        // A read stops short of what is urgent, and leaves what follows it.
+        irregular: failed || has(libc::EPOLLRDHUP | libc::EPOLLPRI),
     }
 }
 
@@ -142,10 +145,7 @@ fn epoll_wait(epoll: i32, events: &mut [libc::epoll_event], timeout: Option<Dura
         }
         NO_PWAIT2.store(true, Ordering::Relaxed);
     }
-    let milliseconds = timeout.map_or(-1, |timeout| {
-        let rounded_up = timeout.as_nanos().div_ceil(1_000_000);
-        i32::try_from(rounded_up).unwrap_or(i32::MAX)
-    });
+    let milliseconds = milliseconds(timeout);
     // SAFETY: the buffer has room for `capacity` events.
     let count = check(unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), capacity, milliseconds) })?;
     Ok(count as usize)

@@ -5,88 +5,72 @@
 //! operation is worth trying.
 //!
 //! One file per way to wait, behind one private interface: `epoll` for Linux, which needs one
-//! system call a wait, and `portable` for all else that the `polling` crate supports.
+//! system call a wait, `portable` for all else that the `polling` crate supports, and `poll` for
+//! `poll(2)`, which any program may choose instead.
 
+mod backend;
+mod dead;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+mod foreign;
+mod poll;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
+mod selector;
 mod source;
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use epoll as sys;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-use portable as sys;
+mod table;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::BorrowedFd;
-use std::ptr::NonNull;
+use std::os::fd::RawFd;
+use std::rc::Rc;
 use std::time::Duration;
 
-use slab::Slab;
-
 use super::Fiber;
+use selector::Selector;
+use table::{Key, Table};
+
+pub use backend::{Backend, UnknownBackend};
+pub(crate) use selector::Waker;
 pub(crate) use source::{Direction, Source};
-pub(crate) use sys::Waker;
 
 /// What an event says.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Readiness {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// The peer will send no more, or there is an error to fetch.
-    pub(crate) ended: bool,
+struct Readiness {
+    readable: bool,
+    writable: bool,
+    /// Not just more data: the end of it, an error to fetch, or something urgent.
+    irregular: bool,
 }
 
 pub(crate) struct Poller {
-    selector: sys::Selector,
-    sources: RefCell<Slab<Registered>>,
-    next_age: Cell<u32>,
+    selector: Selector,
+    table: RefCell<Table>,
     /// How many greenlets wait for a descriptor.
     waiters: Cell<usize>,
 }
 
-struct Registered {
-    age: u32,
-    source: NonNull<Source>,
-}
-
-/// Names a registered source in events: a slot, and an age that tells its users apart, because a
-/// slot is used again at once and an event may be late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    slot: u32,
-    age: u32,
-}
-
-impl Key {
-    fn to_bits(self) -> u64 {
-        u64::from(self.age) << 32 | u64::from(self.slot)
-    }
-
-    fn from_bits(bits: u64) -> Self {
-        Self { slot: bits as u32, age: (bits >> 32) as u32 }
-    }
-}
-
 impl Poller {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            selector: sys::Selector::new()?,
-            sources: RefCell::default(),
-            next_age: Cell::new(0),
-            waiters: Cell::new(0),
-        })
+    pub(crate) fn new(backend: Backend) -> io::Result<Self> {
+        Ok(Self { selector: Selector::new(backend)?, table: RefCell::default(), waiters: Cell::new(0) })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.selector.backend()
     }
 
     pub(crate) fn waker(&self) -> Waker {
         self.selector.waker()
     }
 
+    /// Whether an event says that the stream has ended.
+    fn tells_end(&self) -> bool {
+        self.selector.tells_end()
+    }
+
     /// Whether anything is registered.
     pub(crate) fn is_watching(&self) -> bool {
-        !self.sources.borrow().is_empty()
+        !self.table.borrow().is_empty()
     }
 
     /// Whether any greenlet waits for a descriptor.
@@ -94,45 +78,79 @@ impl Poller {
         self.waiters.get() > 0
     }
 
-    /// # Safety
-    ///
-    /// The source does not move and is [forgotten](Self::forget) before it is dropped.
-    unsafe fn register(&self, source: &Source, fd: BorrowedFd<'_>) -> io::Result<Key> {
-        let mut sources = self.sources.borrow_mut();
-        let entry = sources.vacant_entry();
-        // Slots stay far below 2^32; the greatest age is skipped, because the greatest key is
-        // the poller's own.
-        let age = self.next_age.get() % (u32::MAX - 1);
-        self.next_age.set(age + 1);
-        let key = Key { slot: entry.key() as u32, age };
-        self.selector.add(fd, key)?;
-        entry.insert(Registered { age, source: NonNull::from(source) });
-        Ok(key)
+    /// One more greenlet waits for a descriptor, until the guard is dropped.
+    fn count_waiter(&self) -> Counted<'_> {
+        self.waiters.set(self.waiters.get() + 1);
+        Counted(&self.waiters)
     }
 
-    /// Takes a source out. `closing` says that its descriptor is about to be closed for good.
-    fn forget(&self, key: Key, fd: BorrowedFd<'_>, closing: bool) {
-        self.sources.borrow_mut().remove(key.slot as usize);
-        if !(closing && sys::FORGETS_CLOSED) {
+    /// Watches a source's descriptor for it, until it is forgotten.
+    fn register(&self, source: &Rc<Source>) -> io::Result<Key> {
+        let fd = source.raw_fd();
+        if let Some(other) = self.source_of(fd) {
+            // Somebody waits for it from outside. From now on both find this one.
+            other.let_go();
+        }
+        let key = self.table.borrow_mut().insert(source);
+        let added = self.selector.add(fd, key);
+        if added.is_err() {
+            self.table.borrow_mut().remove(key, fd);
+        }
+        added.map(|()| key)
+    }
+
+    /// Takes a source out. `closing` says that its description is about to be closed for good.
+    fn forget(&self, key: Key, fd: RawFd, closing: bool) {
+        self.table.borrow_mut().remove(key, fd);
+        if !(closing && self.selector.forgets_closed()) {
             // A descriptor that is unknown to the selector is what was wanted.
             let _ = self.selector.delete(fd);
         }
     }
 
+    /// The source that watches a descriptor, if one does.
+    fn source_of(&self, fd: RawFd) -> Option<Rc<Source>> {
+        self.table.borrow().by_fd(fd)
+    }
+
     /// Waits for events and hands those who waited for them to `make_ready`.
+    #[inline]
     pub(crate) fn wait(
         &self,
         timeout: Option<Duration>,
         mut make_ready: impl FnMut(&Fiber),
     ) -> io::Result<()> {
-        self.selector.wait(timeout, |key, readiness| {
-            let sources = self.sources.borrow();
-            if let Some(registered) = sources.get(key.slot as usize)
-                && registered.age == key.age
-            {
-                // SAFETY: a registered source is alive (see `register`).
-                unsafe { registered.source.as_ref() }.note(readiness, &mut make_ready);
+        let on_event = |key: Key, readiness| {
+            if let Some(source) = self.table.borrow().get(key) {
+                source.note(readiness, &mut make_ready);
             }
-        })
+        };
+        match &self.selector {
+            Selector::System(system) => system.wait(timeout, on_event),
+            Selector::Poll(poll) => self.wait_by_poll(poll, timeout, on_event),
+        }
+    }
+
+    /// `poll(2)` has to be told what is waited for.
+    #[cold]
+    #[inline(never)]
+    fn wait_by_poll(
+        &self,
+        poll: &poll::Selector,
+        timeout: Option<Duration>,
+        on_event: impl FnMut(Key, Readiness),
+    ) -> io::Result<()> {
+        let table = self.table.borrow();
+        let wanted = table.iter().map(|(key, source)| (source.raw_fd(), key, source.wanted()));
+        poll.wait(timeout, wanted.filter(|(_, _, events)| *events != 0), on_event)
+    }
+}
+
+/// One less when dropped.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }

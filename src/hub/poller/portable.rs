@@ -11,11 +11,11 @@ use polling::{Event, Events, PollMode};
 use super::{Key, Readiness};
 
 /// `polling` keeps a list of what kqueue watches, so closing a descriptor is not enough.
-pub(crate) const FORGETS_CLOSED: bool = false;
+pub(super) const FORGETS_CLOSED: bool = false;
 /// `polling` does not pass EV_EOF on.
-pub(crate) const TELLS_END: bool = false;
+pub(super) const TELLS_END: bool = false;
 
-pub(crate) struct Selector {
+pub(super) struct Selector {
     poller: Arc<polling::Poller>,
     events: RefCell<Events>,
 }
@@ -24,26 +24,26 @@ pub(crate) struct Selector {
 pub(crate) struct Waker(Arc<polling::Poller>);
 
 impl Selector {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self { poller: Arc::new(polling::Poller::new()?), events: RefCell::new(Events::new()) })
     }
 
-    pub(crate) fn waker(&self) -> Waker {
+    pub(super) fn waker(&self) -> Waker {
         Waker(self.poller.clone())
     }
 
-    pub(crate) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+    pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         let interest = Event::all(key.to_bits() as usize);
         // SAFETY: a source deletes itself before its descriptor is closed.
         unsafe { self.poller.add_with_mode(fd.as_raw_fd(), interest, PollMode::Edge) }
     }
 
-    pub(crate) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.poller.delete(fd)
     }
 
-    pub(crate) fn wait(
+    pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
         mut on_event: impl FnMut(Key, Readiness),
@@ -52,7 +52,8 @@ impl Selector {
         events.clear();
         self.poller.wait(&mut events, timeout)?;
         for event in events.iter() {
-            let readiness = Readiness { readable: event.readable, writable: event.writable, ended: false };
+            let readiness =
+                Readiness { readable: event.readable, writable: event.writable, irregular: false };
             on_event(Key::from_bits(event.key as u64), readiness);
         }
         Ok(())
@@ -60,7 +61,7 @@ impl Selector {
 }
 
 impl Waker {
-    pub(crate) fn wake(&self) {
+    pub(super) fn wake(&self) {
         // The poller lives; what could fail is a pipe that is full, which wakes as well.
         let _ = self.0.notify();
     }

@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::thread::panicking;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Key, Readiness, sys};
+use super::{Key, Readiness, dead};
 use crate::hub::{self, Fiber, Hub, WaitQueue};
 use crate::time::deadline;
 
@@ -19,15 +19,24 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// A descriptor in non-blocking mode, with those who wait for it. Shared by `Rc`, so it does not
-/// move. Several greenlets may wait, in either direction.
+/// A descriptor whose operations do not block, with those who wait for it. Shared by `Rc`, so it
+/// does not move. Several greenlets may wait, in either direction.
 pub(crate) struct Source {
-    fd: ManuallyDrop<OwnedFd>,
+    fd: RawFd,
+    /// Whether the descriptor is closed together with the source. One that is not ours is waited
+    /// for and no more.
+    owned: bool,
     key: Cell<Option<Key>>,
     read: Side,
     write: Side,
-    /// The peer sends no more, or there is an error: nothing will have to be waited for.
-    ended: Cell<bool>,
+    /// An operation that does less than it was asked to has done all there is to do, and an event
+    /// will tell when there is more. Not so before the poller watches; nor after something irregular
+    /// has come, which is told once and need not be all.
+    short_is_all: Cell<bool>,
+    /// Somebody outside has seen the descriptor, and may have duplicated it.
+    shown: Cell<bool>,
+    /// It was [closed](Self::close) while handles to it existed.
+    closed: Cell<bool>,
 }
 
 /// One direction of a source.
@@ -39,15 +48,28 @@ struct Side {
 }
 
 impl Source {
-    /// The descriptor must be in non-blocking mode.
+    /// Takes over a descriptor that does not block: by its mode, or because each operation asks not
+    /// to.
     pub(crate) fn new(fd: OwnedFd) -> Rc<Self> {
+        Self::with(ManuallyDrop::new(fd).as_raw_fd(), true)
+    }
+
+    /// A descriptor that somebody else owns and keeps open while it is waited for.
+    pub(super) fn borrowed(fd: RawFd) -> Rc<Self> {
+        Self::with(fd, false)
+    }
+
+    fn with(fd: RawFd, owned: bool) -> Rc<Self> {
         let side = || Side { ready: Cell::new(true), timeout: Cell::new(None), waiting: WaitQueue::new() };
         Rc::new(Self {
-            fd: ManuallyDrop::new(fd),
+            fd,
+            owned,
             key: Cell::new(None),
             read: side(),
             write: side(),
-            ended: Cell::new(false),
+            short_is_all: Cell::new(false),
+            shown: Cell::new(false),
+            closed: Cell::new(false),
         })
     }
 
@@ -79,50 +101,62 @@ impl Source {
     #[track_caller]
     #[inline]
     pub(crate) fn perform<R>(
-        &self,
+        self: &Rc<Self>,
         direction: Direction,
         why: &'static str,
         operation: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.perform_within(direction, self.timeout(direction), why, operation)
+        // The clock is read only by who waits.
+        let mut until = None;
+        let timeout = || *until.get_or_insert_with(|| deadline(self.timeout(direction)));
+        self.perform_within(direction, timeout, why, operation)
     }
 
-    /// As [`perform`](Self::perform), with a timeout of its own.
+    /// As [`perform`](Self::perform), but `until` a time.
+    #[track_caller]
+    pub(crate) fn perform_until<R>(
+        self: &Rc<Self>,
+        direction: Direction,
+        until: Option<Instant>,
+        why: &'static str,
+        operation: impl FnMut(RawFd) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.perform_within(direction, || until, why, operation)
+    }
+
     #[track_caller]
     #[inline]
-    pub(crate) fn perform_within<R>(
-        &self,
+    fn perform_within<R>(
+        self: &Rc<Self>,
         direction: Direction,
-        timeout: Option<Duration>,
+        mut until: impl FnMut() -> Option<Instant>,
         why: &'static str,
         mut operation: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
         let side = self.side(direction);
         let hub = hub::here();
-        let mut until = None;
+        // Before the operation: who is interrupted here has lost nothing.
+        hub.spend_budget();
         loop {
             if side.ready.get() {
-                match operation(self.fd.as_raw_fd()) {
+                match operation(self.fd) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => side.ready.set(false),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    result => {
-                        hub.spend_budget();
-                        return result;
-                    }
+                    Err(error) => return Err(self.error(error)),
+                    result => return result,
                 }
             }
-            let until = *until.get_or_insert_with(|| deadline(timeout));
-            self.wait(hub, direction, until, why)?;
+            self.wait(hub, direction, until(), why)?;
         }
     }
 
     /// Waits until an operation is worth trying.
     #[track_caller]
     pub(crate) fn wait(
-        &self,
+        self: &Rc<Self>,
         hub: &Hub,
         direction: Direction,
-        until: Option<std::time::Instant>,
+        until: Option<Instant>,
         why: &'static str,
     ) -> io::Result<()> {
         if panicking() {
@@ -133,9 +167,7 @@ impl Source {
         if side.ready.get() {
             return Ok(());
         }
-        let poller = &hub.poller;
-        poller.waiters.set(poller.waiters.get() + 1);
-        let _counted = Counted(&poller.waiters);
+        let _counted = hub.poller.count_waiter();
         if hub.wait(&side.waiting, until, why) || side.ready.get() {
             Ok(())
         } else {
@@ -144,13 +176,15 @@ impl Source {
     }
 
     /// Has the poller watch the descriptor, if it does not yet.
-    fn register(&self, hub: &Hub) -> io::Result<()> {
+    pub(super) fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
         if self.key.get().is_some() {
             return Ok(());
         }
-        // SAFETY: shared by `Rc`, so it does not move; `drop` and `into_fd` forget it.
-        match unsafe { hub.poller.register(self, self.fd.as_fd()) } {
-            Ok(key) => self.key.set(Some(key)),
+        match hub.poller.register(self) {
+            Ok(key) => {
+                self.key.set(Some(key));
+                self.short_is_all.set(hub.poller.tells_end());
+            }
             // An ordinary file: always ready.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 self.read.ready.set(true);
@@ -165,21 +199,21 @@ impl Source {
     /// Saves the call that would find that out.
     #[inline]
     pub(crate) fn note_drained(&self, direction: Direction) {
-        // Before it is registered, no event would tell that it is ready again.
-        if sys::TELLS_END && self.key.get().is_some() && !self.ended.get() {
-            self.side(direction).ready.set(false);
+        if self.short_is_all.get() {
+            self.note_blocked(direction);
         }
     }
 
-    /// Notes that an operation is under way in the background, so that trying is no use yet.
+    /// Notes that trying is no use before an event says so.
+    #[inline]
     pub(crate) fn note_blocked(&self, direction: Direction) {
         self.side(direction).ready.set(false);
     }
 
     /// Takes in an event.
-    pub(crate) fn note(&self, readiness: Readiness, make_ready: &mut impl FnMut(&Fiber)) {
-        if readiness.ended {
-            self.ended.set(true);
+    pub(super) fn note(&self, readiness: Readiness, make_ready: &mut impl FnMut(&Fiber)) {
+        if readiness.irregular {
+            self.short_is_all.set(false);
         }
         for (ready, side) in [(readiness.readable, &self.read), (readiness.writable, &self.write)] {
             if ready {
@@ -189,41 +223,107 @@ impl Source {
         }
     }
 
-    /// Gives the descriptor away, out of the hub's care and still in non-blocking mode.
-    pub(crate) fn into_fd(mut self) -> OwnedFd {
-        self.forget(false);
-        // SAFETY: `self` is forgotten, so this is the only time that it is taken.
-        let fd = unsafe { ManuallyDrop::take(&mut self.fd) };
-        std::mem::forget(self);
-        fd
+    /// Those who wait for a direction.
+    pub(super) fn waiting(&self, direction: Direction) -> &WaitQueue {
+        &self.side(direction).waiting
     }
 
+    /// What is waited for, in the terms of `poll(2)`.
+    pub(super) fn wanted(&self) -> libc::c_short {
+        let wanted = |side: &Side, events| if side.waiting.is_empty() { 0 } else { events };
+        wanted(&self.read, libc::POLLIN) | wanted(&self.write, libc::POLLOUT)
+    }
+
+    /// The descriptor, for calls that are over before the source is.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// Closes the descriptor although handles to it exist. Who waits for it gets an error, and so
+    /// does every operation from now on; to close it again does nothing.
+    ///
+    /// The number stays taken until the last handle goes, so that nobody's descriptor is mistaken
+    /// for this one.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to put in its place, for want of descriptors: then it is as it was.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        if self.closed.get() {
+            return Ok(());
+        }
+        let dead = dead::descriptor()?;
+        // The poller lets go first: the number will stand for something else.
+        self.forget(false);
+        dead::replace(self.fd, dead)?;
+        self.closed.set(true);
+        self.wake_all();
+        Ok(())
+    }
+
+    /// Has everybody try again who waits.
+    pub(super) fn wake_all(&self) {
+        let everything = Readiness { readable: true, writable: true, irregular: true };
+        hub::with_existing(|hub| self.note(everything, &mut |fiber| hub.make_ready(fiber)));
+    }
+
+    /// The error of an operation: if the descriptor was closed, that.
+    #[cold]
+    fn error(&self, error: io::Error) -> io::Error {
+        if self.closed.get() { io::Error::from_raw_os_error(libc::EBADF) } else { error }
+    }
+
+    /// # Errors
+    ///
+    /// If the descriptor was closed.
+    pub(crate) fn check_open(&self) -> io::Result<()> {
+        if self.closed.get() { Err(io::Error::from_raw_os_error(libc::EBADF)) } else { Ok(()) }
+    }
+
+    /// Gives the descriptor away, out of the hub's care.
+    ///
+    /// # Errors
+    ///
+    /// If there are other handles to it, or it was closed.
+    pub(crate) fn into_fd(self: Rc<Self>) -> io::Result<OwnedFd> {
+        self.check_open()?;
+        let this = Rc::into_inner(self).ok_or_else(|| io::Error::other("other handles to it exist"))?;
+        debug_assert!(this.owned, "only one's own can be given away");
+        this.forget(false);
+        let this = ManuallyDrop::new(this);
+        // SAFETY: it is ours, and `this` will not close it.
+        Ok(unsafe { OwnedFd::from_raw_fd(this.fd) })
+    }
+
+    /// Has the poller watch it no more. `closing` says that nobody else has the descriptor, and it
+    /// is about to be closed.
     fn forget(&self, closing: bool) {
         if let Some(key) = self.key.take() {
-            hub::with_existing(|hub| hub.poller.forget(key, self.fd.as_fd(), closing));
+            hub::with_existing(|hub| hub.poller.forget(key, self.fd, closing));
         }
+    }
+
+    /// Leaves the descriptor to another source, which those who wait have to find.
+    pub(super) fn let_go(&self) {
+        self.forget(false);
+        self.wake_all();
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.forget(true);
-        // SAFETY: nothing uses it afterwards.
-        unsafe { ManuallyDrop::drop(&mut self.fd) };
+        self.forget(self.owned && !self.shown.get());
+        if self.owned {
+            // SAFETY: it is ours, and nothing uses it afterwards.
+            drop(unsafe { OwnedFd::from_raw_fd(self.fd) });
+        }
     }
 }
 
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-/// One less when dropped.
-struct Counted<'a>(&'a Cell<usize>);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.shown.set(true);
+        // SAFETY: it is open while the source exists.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }

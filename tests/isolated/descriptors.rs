@@ -1,0 +1,152 @@
+//! What concerns the descriptors of a whole process: their number, their modes, what is watched.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use greenlet::net::{TcpListener, TcpStream, UnixStream};
+use greenlet::{join_all, spawn};
+
+use crate::{isolated, stderr};
+
+fn passes(case: &str, body: fn()) {
+    let output = isolated(case, body);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// Limits the number of descriptors.
+fn limit(descriptors: u64) {
+    let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+    // SAFETY: reads the limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+}
+
+#[test]
+fn accepting_without_descriptors_is_an_error_and_works_when_there_are_some_again() {
+    passes(
+        "descriptors::accepting_without_descriptors_is_an_error_and_works_when_there_are_some_again",
+        || {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            limit(20);
+            let mut all = Vec::new();
+            while let Ok(file) = std::fs::File::open("/dev/null") {
+                all.push(file);
+            }
+            for _ in 0..2 {
+                assert_eq!(listener.accept().unwrap_err().raw_os_error(), Some(libc::EMFILE));
+            }
+            all.clear();
+            assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
+        },
+    );
+}
+
+#[test]
+fn a_socket_is_closed_under_its_reader_although_there_are_no_descriptors_left() {
+    passes("descriptors::a_socket_is_closed_under_its_reader_although_there_are_no_descriptors_left", || {
+        UnixStream::pair().unwrap().0.close().unwrap();
+        let (stream, _other) = UnixStream::pair().unwrap();
+        let reader = spawn({
+            let stream = stream.clone();
+            move || (&stream).read(&mut [0])
+        });
+        greenlet::yield_now();
+        limit(20);
+        let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        stream.close().unwrap();
+        assert_eq!(reader.join().unwrap().unwrap_err().raw_os_error(), Some(libc::EBADF));
+        drop(all);
+    });
+}
+
+#[test]
+fn a_thousand_connections_are_served_at_once() {
+    passes("descriptors::a_thousand_connections_are_served_at_once", || {
+        const CLIENTS: usize = 1000;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = spawn(move || {
+            for connection in listener.incoming() {
+                let connection = connection.unwrap();
+                drop(spawn(move || std::io::copy(&mut &connection, &mut &connection)));
+            }
+        });
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| {
+                spawn(move || {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    for round in 0..3 {
+                        let sent = (n * 10 + round).to_le_bytes();
+                        stream.write_all(&sent).unwrap();
+                        let mut got = [0; 8];
+                        stream.read_exact(&mut got).unwrap();
+                        assert_eq!(got, sent);
+                        // All are connected before the first one leaves.
+                        greenlet::sleep(Duration::from_millis(1));
+                    }
+                })
+            })
+            .collect();
+        assert_eq!(join_all(&clients, None).iter().filter(|client| client.is_successful()).count(), CLIENTS);
+        server.kill().unwrap();
+    });
+}
+
+// eventlet 75, 76; E13: there, standard output goes non-blocking and others see short writes
+#[test]
+fn standard_streams_are_used_in_the_mode_in_which_they_are() {
+    const BYTES: usize = 300_000;
+    let case = "descriptors::standard_streams_are_used_in_the_mode_in_which_they_are";
+    let output = isolated(case, || {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        // SAFETY: nobody here has used standard input.
+        assert_eq!(unsafe { libc::dup2(reader.as_raw_fd(), 0) }, 0);
+        let lines = spawn(|| BufReader::new(greenlet::os::stdin()).lines().map_while(Result::ok).last());
+        greenlet::yield_now();
+        assert!(!lines.is_finished(), "it waits, and only it");
+        writer.write_all(b"first\nlast\n").unwrap();
+        drop(writer);
+        assert_eq!(lines.join().unwrap().as_deref(), Some("last"));
+        // More than a pipe holds, for a reader that comes to it in its time.
+        greenlet::os::stdout().write_all(&[b'#'; BYTES]).unwrap();
+        greenlet::os::stderr().write_all(b"done").unwrap();
+        for stream in 0..3 {
+            // SAFETY: the descriptors are open.
+            assert_eq!(unsafe { libc::fcntl(stream, libc::F_GETFL) } & libc::O_NONBLOCK, 0);
+        }
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with("done"));
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'#').count(), BYTES);
+}
+
+/// A duplicate keeps the description alive, and epoll would go on telling of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_has_been_dropped_is_watched_no_more_although_a_duplicate_exists() {
+    passes("descriptors::what_has_been_dropped_is_watched_no_more_although_a_duplicate_exists", || {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        (&stream).read(&mut [0]).unwrap_err();
+        let number = stream.as_raw_fd();
+        // poll(2) registers nothing.
+        let registers = greenlet::hub::backend() == greenlet::hub::Backend::System;
+        assert_eq!(watched().contains(&number), registers);
+        let _duplicate = stream.as_fd().try_clone_to_owned().unwrap();
+        drop(stream);
+        assert!(!watched().contains(&number));
+    });
+}
+
+/// The descriptors that the epoll instances of this process watch.
+#[cfg(target_os = "linux")]
+fn watched() -> Vec<i32> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap() {
+        let info = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
+        let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+        numbers.extend(lines.map(|line| line.split_whitespace().next().unwrap().parse::<i32>().unwrap()));
+    }
+    numbers
+}

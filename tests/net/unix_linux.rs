@@ -1,0 +1,85 @@
+//! Unix sockets, as they are on Linux: names that are no paths, and queues that nobody tells of.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
+
+use greenlet::net::{UnixDatagram, UnixListener, UnixStream};
+use greenlet::{TimeoutError, with_timeout, yield_now};
+
+use crate::close::tempfolder;
+use crate::{MS, parked};
+
+#[test]
+fn a_name_need_not_be_a_path() {
+    let name = format!("greenlet-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let listener = UnixListener::bind_addr(&address).unwrap();
+    let client = UnixStream::connect_addr(&address).unwrap();
+    listener.accept().unwrap();
+    assert_eq!(client.peer_addr().unwrap().as_abstract_name(), Some(name.as_bytes()));
+    let datagram = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name + "-d").unwrap()).unwrap();
+    let to = datagram.local_addr().unwrap();
+    let sender = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name("greenlet-s").unwrap()).unwrap();
+    sender.send_to_addr(b"x", &to).unwrap();
+    let (len, from) = datagram.recv_from(&mut [0; 10]).unwrap();
+    assert_eq!((len, from.as_abstract_name()), (1, Some(b"greenlet-s".as_slice())));
+}
+
+/// A full queue is no error for who connects, although the system tells nobody when it has room.
+#[test]
+fn who_connects_waits_while_the_queue_is_full() {
+    let folder = tempfolder();
+    let path = folder.0.join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    // SAFETY: takes no memory.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let _first = UnixStream::connect(&path).unwrap();
+    let late = with_timeout(5 * MS, || UnixStream::connect(&path).map(drop));
+    assert_eq!(late.unwrap_err(), TimeoutError::Elapsed);
+    let second = parked(move || UnixStream::connect(path).unwrap());
+    listener.accept().unwrap();
+    listener.accept().unwrap();
+    second.join().unwrap();
+}
+
+/// Fills the queue of a receiver. How many datagrams it took.
+fn fill(sender: &UnixDatagram, mut send: impl FnMut() -> io::Result<usize>) -> usize {
+    sender.set_write_timeout(Some(MS)).unwrap();
+    let mut sent = 0;
+    let error = loop {
+        match send() {
+            Ok(_) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    sender.set_write_timeout(None).unwrap();
+    sent
+}
+
+#[test]
+fn who_sends_waits_while_the_queue_of_its_receiver_is_full() {
+    // Connected, the system tells when there is room; otherwise it does not.
+    let (a, b) = UnixDatagram::pair().unwrap();
+    let sent = fill(&a, || a.send(b"x"));
+    let sender = parked(move || a.send(b"last").unwrap());
+    for _ in 0..sent {
+        assert_eq!(b.recv(&mut [0; 10]).unwrap(), 1);
+    }
+    assert_eq!(sender.join().unwrap(), 4);
+
+    let folder = tempfolder();
+    let path = folder.0.join("receiver");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let sender = UnixDatagram::unbound().unwrap();
+    let sent = fill(&sender, || sender.send_to(b"x", &path));
+    let sender = parked(move || sender.send_to(b"last", &path).unwrap());
+    for _ in 0..sent {
+        assert_eq!(receiver.recv(&mut [0; 10]).unwrap(), 1);
+        yield_now();
+    }
+    assert_eq!(receiver.recv(&mut [0; 10]).unwrap(), 4);
+    assert_eq!(sender.join().unwrap(), 4);
+}

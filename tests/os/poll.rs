@@ -1,0 +1,115 @@
+//! Waiting for several descriptors.
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use greenlet::net::{TcpListener, TcpStream, UnixStream};
+use greenlet::os::{Interest, PollFd, poll, select};
+use greenlet::{TimeoutError, spawn, with_timeout};
+
+use crate::{MS, parked};
+
+// eventlet 77, E15: of an original, one at most
+#[test]
+fn all_that_are_ready_are_said_to_be() {
+    let pairs: Vec<_> = (0..10).map(|_| UnixStream::pair().unwrap()).collect();
+    for (_, b) in pairs.iter().step_by(2) {
+        (&*b).write_all(b"x").unwrap();
+    }
+    let mut fds: Vec<_> = pairs.iter().map(|(a, _)| PollFd::new(a, Interest::Read)).collect();
+    assert_eq!(poll(&mut fds, None).unwrap(), 5);
+    for (n, fd) in fds.iter().enumerate() {
+        assert_eq!(fd.is_readable(), n % 2 == 0);
+        assert!(!fd.is_writable(), "that was not asked");
+    }
+}
+
+#[test]
+fn what_becomes_ready_first_ends_the_wait() {
+    let (a, b) = UnixStream::pair().unwrap();
+    let (c, d) = std::io::pipe().unwrap();
+    let waiter = parked(move || {
+        let mut fds = [PollFd::new(&a, Interest::Read), PollFd::new(&c, Interest::Read)];
+        assert_eq!(poll(&mut fds, None).unwrap(), 1);
+        (fds[0].is_ready(), fds[1].is_ready())
+    });
+    (&d).write_all(b"x").unwrap();
+    assert_eq!(waiter.join().unwrap(), (false, true));
+    drop((b, d));
+}
+
+#[test]
+fn a_listener_and_a_connection_are_waited_for_together() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let client_task = spawn(move || {
+        client.write_all(b"x").unwrap();
+        TcpStream::connect(address).unwrap()
+    });
+    let (mut read, mut accepted) = (0, 0);
+    while read + accepted < 2 {
+        let found = select(&[listener.as_fd(), server.as_fd()], &[], None).unwrap();
+        for place in found.readable {
+            match place {
+                0 => accepted += usize::from(listener.accept().is_ok()),
+                _ => read += (&server).read(&mut [0; 8]).unwrap(),
+            }
+        }
+    }
+    assert_eq!((read, accepted), (1, 1));
+    client_task.join().unwrap();
+}
+
+#[test]
+fn a_hang_up_is_told_without_being_asked_for() {
+    let (a, b) = UnixStream::pair().unwrap();
+    drop(b);
+    let mut fds = [PollFd::new(&a, Interest::Write)];
+    assert_eq!(poll(&mut fds, None).unwrap(), 1);
+    assert!(fds[0].is_hung_up() && fds[0].is_writable() && !fds[0].is_error());
+}
+
+#[test]
+fn waiting_can_be_limited_timed_out_and_killed() {
+    let (a, _b) = UnixStream::pair().unwrap();
+    let quiet = |timeout| poll(&mut [PollFd::new(&a, Interest::Read)], timeout).unwrap();
+    assert_eq!(quiet(Some(Duration::ZERO)), 0);
+    assert_eq!(quiet(Some(MS)), 0);
+    assert_eq!(with_timeout(MS, || quiet(None)), Err(TimeoutError::Elapsed));
+    assert_eq!(poll(&mut [], Some(MS)).unwrap(), 0, "with nothing to wait for it is a sleep");
+    let waiter = parked({
+        let a = a.clone();
+        move || poll(&mut [PollFd::new(&a, Interest::Read)], None)
+    });
+    waiter.kill().unwrap();
+    assert!(waiter.join().unwrap_err().is_killed());
+}
+
+#[test]
+fn the_same_descriptor_may_be_there_twice() {
+    let (a, b) = UnixStream::pair().unwrap();
+    let waiter = parked(move || {
+        let mut fds = [PollFd::new(&a, Interest::Read), PollFd::new(&a, Interest::Read)];
+        poll(&mut fds, None).unwrap()
+    });
+    (&b).write_all(b"x").unwrap();
+    assert_eq!(waiter.join().unwrap(), 2);
+}
+
+// gevent 103
+#[test]
+fn one_who_only_ever_polls_what_is_ready_lets_others_run() {
+    let (a, _b) = UnixStream::pair().unwrap();
+    let poller = spawn(move || {
+        loop {
+            poll(&mut [PollFd::new(&a, Interest::Write)], None).unwrap();
+        }
+    });
+    let other = spawn(|| (0..5).for_each(|_| greenlet::sleep(MS)));
+    assert!(other.wait(Some(Duration::from_secs(60))));
+    poller.kill().unwrap();
+    poller.wait(None);
+}
