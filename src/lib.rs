@@ -62,7 +62,7 @@
 //! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
-//! | 5 | [`dns`], [`net`] | name lookups and sockets |
+//! | 5 | [`dns`], [`net`], [`process`] | name lookups, sockets, child processes |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
 //!
@@ -95,6 +95,8 @@ pub mod net;
 pub mod os;
 #[cfg(feature = "hub")]
 pub mod pool;
+#[cfg(feature = "hub")]
+pub mod process;
 #[cfg(feature = "hub")]
 pub mod queue;
 #[cfg(feature = "hub")]
