@@ -62,7 +62,7 @@
 //! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
-//! | 5 | [`dns`], [`net`], [`process`] | name lookups, sockets, child processes |
+//! | 5 | [`dns`], [`net`], [`process`], [`signal`] | name lookups, sockets, child processes, signals |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
 //!
@@ -99,6 +99,8 @@ pub mod pool;
 pub mod process;
 #[cfg(feature = "hub")]
 pub mod queue;
+#[cfg(feature = "hub")]
+pub mod signal;
 #[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A room may use those before it, and nobody else.
 const ROOMS: &[&str] = &[
     "report", "time", "arch", "stack", "greenlet", "hub", "threads", "task", "timeout", "sync", "queue",
-    "pool", "os", "process", "dns", "net",
+    "pool", "os", "dns", "net", "process", "signal",
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -31,8 +31,8 @@ use std::time::Instant;
 pub(crate) use self::fiber::{Fiber, FiberState, Interrupt};
 pub use self::poller::{Backend, UnknownBackend};
 pub(crate) use self::poller::{Direction, Source};
+pub(crate) use self::remote::{Bell, Remote, RemoteWaker};
 pub use self::remote::{HubGone, HubHandle};
-pub(crate) use self::remote::{Remote, RemoteWaker};
 pub(crate) use self::timers::{Action, TimerKey};
 pub use self::unpark::{Parker, Unparker};
 pub(crate) use self::wait_queue::{Node, Ring, WaitQueue};
@@ -62,6 +62,8 @@ pub(crate) struct Hub {
     remote: Arc<Remote>,
     /// Greenlets that wait for another thread.
     remote_waiters: remote::Waiters,
+    /// Greenlets that look again when a [`Bell`] is rung.
+    bell: WaitQueue,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
     /// A function that must not wait is running.
@@ -161,6 +163,7 @@ impl Hub {
             timers: RefCell::default(),
             remote: Arc::new(Remote::new(poller.waker())),
             remote_waiters: remote::Waiters::default(),
+            bell: WaitQueue::new(),
             poller,
             shutting_down: Cell::new(false),
             in_callback: Cell::new(false),

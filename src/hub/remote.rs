@@ -25,6 +25,8 @@ pub(crate) struct Remote {
     /// `None` once the hub is gone.
     inbox: Mutex<Option<Vec<Post>>>,
     posted: AtomicBool,
+    /// A [`Bell`] was rung.
+    rung: AtomicBool,
     sleeping: AtomicBool,
     waker: Waker,
 }
@@ -34,6 +36,7 @@ impl Remote {
         Self {
             inbox: Mutex::new(Some(Vec::new())),
             posted: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             waker,
         }
@@ -46,11 +49,16 @@ impl Remote {
 
     fn post(&self, post: Post) -> Result<(), HubGone> {
         self.inbox().as_mut().ok_or(HubGone)?.push(post);
+        self.call_attention();
+        Ok(())
+    }
+
+    /// Has the hub look at what was left for it.
+    fn call_attention(&self) {
         self.posted.store(true, Ordering::SeqCst);
         if self.sleeping.swap(false, Ordering::SeqCst) {
             self.waker.wake();
         }
-        Ok(())
     }
 
     fn inbox(&self) -> MutexGuard<'_, Option<Vec<Post>>> {
@@ -88,6 +96,9 @@ impl Remote {
     #[cold]
     fn drain_posts(&self, hub: &Hub) {
         self.posted.store(false, Ordering::SeqCst);
+        if self.rung.swap(false, Ordering::SeqCst) {
+            hub.wake_for_bell();
+        }
         let posts = self.inbox().as_mut().map(std::mem::take).unwrap_or_default();
         for post in posts {
             match post {
@@ -152,6 +163,27 @@ impl RemoteWaker {
     pub(crate) fn wake(&self) {
         // A hub that is gone has nobody to wake.
         let _ = self.remote.post(Post::Wake(self.key));
+    }
+}
+
+/// Wakes those who [wait for the bell](Hub::wait_for_bell) of a hub, from any thread and from within
+/// signal handlers.
+///
+/// While a bell exists, its hub never concludes that nothing can wake it.
+pub(crate) struct Bell {
+    remote: Arc<Remote>,
+}
+
+impl Bell {
+    /// A bell of this thread's hub.
+    pub(crate) fn new() -> Self {
+        Self { remote: super::here().remote.clone() }
+    }
+
+    /// Takes no lock and allocates nothing.
+    pub(crate) fn ring(&self) {
+        self.remote.rung.store(true, Ordering::SeqCst);
+        self.remote.call_attention();
     }
 }
 

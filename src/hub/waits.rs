@@ -90,6 +90,17 @@ impl Hub {
         }
     }
 
+    /// Waits until somebody rings a [`Bell`](super::Bell) of this hub; false if `deadline` came first.
+    #[track_caller]
+    pub(crate) fn wait_for_bell(&self, deadline: Option<Instant>, why: &'static str) -> bool {
+        self.wait(&self.bell, deadline, why)
+    }
+
+    /// Has those look again who wait for a bell.
+    pub(crate) fn wake_for_bell(&self) {
+        self.bell.wake_all(self);
+    }
+
     /// Waits until another thread uses the waker that `start` is given, or until `deadline`; unless
     /// `start` says that there is nothing to wait for.
     #[track_caller]

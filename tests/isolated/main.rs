@@ -13,6 +13,8 @@ mod overflow;
 mod scale;
 mod shutdown;
 #[cfg(feature = "hub")]
+mod signals;
+#[cfg(feature = "hub")]
 mod tasks;
 mod unwinding;
 
