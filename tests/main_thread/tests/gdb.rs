@@ -13,21 +13,23 @@ fn gdb(scene: &str, commands: &[&str]) -> Option<String> {
     for step in before.chain(commands.iter().copied()) {
         command.args(["-ex", step]);
     }
-    command.arg(env!("CARGO_BIN_EXE_main-thread")).stdin(Stdio::null());
-    let said = match command.output() {
-        // The program is for another machine.
-        _ if std::env::var_os("CROSS_RUNNER").is_some() => Err("the tests run under an emulator"),
-        Err(_) => Err("gdb is not installed"),
-        Ok(output) => {
-            let said =
-                [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            let refused = ["ptrace: ", "Couldn't get registers", "Cannot create process"];
-            let refused = refused.into_iter().any(|reason| said[1].contains(reason));
-            if refused { Err("gdb may not run programs here") } else { Ok(said.join("\n")) }
-        }
-    };
+    command.arg(env!("CARGO_BIN_EXE_main_thread")).stdin(Stdio::null());
     // Not by `eprintln`, which is heard only when a test fails.
-    said.inspect_err(|why| drop(writeln!(std::io::stderr(), "NOT TESTED with gdb: {why}"))).ok()
+    ask(&mut command).inspect_err(|why| drop(writeln!(std::io::stderr(), "NOT TESTED with gdb: {why}"))).ok()
+}
+
+fn ask(gdb: &mut Command) -> Result<String, &'static str> {
+    if std::env::var_os("CROSS_RUNNER").is_some() {
+        return Err("the program is for another machine");
+    }
+    let output = gdb.output().map_err(|_| "it is not installed")?;
+    let [said, complained] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let refusals = ["ptrace: ", "Couldn't get registers", "Cannot create process"];
+    if refusals.into_iter().any(|refusal| complained.contains(refusal)) {
+        return Err("it may not run programs here");
+    }
+    Ok(said + &complained)
 }
 
 /// The program's own functions that a backtrace passes through.

@@ -9,7 +9,7 @@ const SIGABRT: i32 = 6;
 
 /// What the program says as it aborts. An emulator runs it, if one runs this.
 fn said_by(scene: &str) -> String {
-    let program = [env!("CARGO_BIN_EXE_main-thread"), scene].map(OsString::from);
+    let program = [env!("CARGO_BIN_EXE_main_thread"), scene].map(OsString::from);
     let mut words = std::env::var_os("CROSS_RUNNER").into_iter().chain(program);
     let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
