@@ -198,7 +198,14 @@ impl<C> WaitQueue<C> {
         // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only. The greenlet does
         // not run, and so does not end its node, before it is made ready.
         let node = unsafe { first.cast::<Node<C>>().as_ref() };
-        node.link.remove();
+        let next = node.link.next.get();
+        self.ends.head.set(next);
+        // SAFETY: neighbours of a node in the queue are alive.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.previous.set(ptr::null()),
+            None => self.ends.tail.set(ptr::null()),
+        }
+        node.link.queue.set(ptr::null());
         if !node.link.sibling.get().is_null() {
             node.link.remove_siblings();
         }

@@ -82,7 +82,7 @@ impl Hub {
 
     /// Parks until it is woken, or until `deadline` if there is one.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn park_until_woken(&self, deadline: Option<Instant>, why: &'static str) {
         match deadline {
             Some(deadline) => self.park_until(deadline, why),
