@@ -128,6 +128,11 @@ pub use crate::timeout::{TimeoutError, with_timeout};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// So are the examples of the guide.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/sync.md")]
+struct SyncGuide;
+
 /// So are the examples of the guide for users of Python's greenlet.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/coming-from-greenlet.md")]

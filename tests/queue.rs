@@ -16,12 +16,16 @@ use greenlet::queue::{
 };
 use greenlet::{GreenThread, sleep, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, Log, MS, end, settle, spin};
+use common::{FOREVER, Log, MS, StaysOnItsThread, end, settle, spin};
 
 // Everything is made at compile time.
 const _: (Queue<u8>, LifoQueue<u8>, Channel<u8>) =
     (Queue::unbounded(), LifoQueue::bounded(1), Channel::new());
 const _: PriorityQueue<u8> = PriorityQueue::unbounded();
+
+// It is for its thread only.
+const _: [(); 2] =
+    [<Queue<u8> as StaysOnItsThread<_>>::IT_DOES, <Channel<u8> as StaysOnItsThread<_>>::IT_DOES];
 
 fn getter<S>(queue: &Rc<QueueOf<S>>) -> GreenThread<Result<S::Item, GetError>>
 where

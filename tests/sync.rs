@@ -13,7 +13,7 @@ use greenlet::sync::{
 };
 use greenlet::{join_all, sleep, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, Log, MS, end, settle, spin};
+use common::{FOREVER, Log, MS, StaysOnItsThread, end, settle, spin};
 
 // Everything that can be is made at compile time.
 const _: (Event, Semaphore, BoundedSemaphore, RLock, Condvar, Barrier) = (
@@ -25,6 +25,19 @@ const _: (Event, Semaphore, BoundedSemaphore, RLock, Condvar, Barrier) = (
     Barrier::new(1),
 );
 const _: (Mutex<u8>, RwLock<u8>) = (Mutex::new(0), RwLock::new(0));
+
+// What waits on one hub is for its thread only.
+const _: [(); 9] = [
+    <Event as StaysOnItsThread<_>>::IT_DOES,
+    <AsyncResult<u8> as StaysOnItsThread<_>>::IT_DOES,
+    <Semaphore as StaysOnItsThread<_>>::IT_DOES,
+    <BoundedSemaphore as StaysOnItsThread<_>>::IT_DOES,
+    <RLock as StaysOnItsThread<_>>::IT_DOES,
+    <Mutex<u8> as StaysOnItsThread<_>>::IT_DOES,
+    <Condvar as StaysOnItsThread<_>>::IT_DOES,
+    <RwLock<u8> as StaysOnItsThread<_>>::IT_DOES,
+    <Barrier as StaysOnItsThread<_>>::IT_DOES,
+];
 
 /// gevent 50, 52.
 #[test]

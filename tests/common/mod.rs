@@ -46,3 +46,16 @@ pub fn end<T>(task: &GreenThread<T>) {
     task.kill().unwrap();
     assert!(task.wait(Some(FOREVER)));
 }
+
+/// Has one implementation for every type, and a second one for what may go to other threads or be
+/// shared with them: then `_` is ambiguous, and what names it does not compile.
+pub trait StaysOnItsThread<A> {
+    const IT_DOES: () = ();
+}
+
+pub struct CanBeSent;
+pub struct CanBeShared;
+
+impl<T: ?Sized> StaysOnItsThread<()> for T {}
+impl<T: ?Sized + Send> StaysOnItsThread<CanBeSent> for T {}
+impl<T: ?Sized + Sync> StaysOnItsThread<CanBeShared> for T {}
