@@ -7,7 +7,6 @@
 mod addr;
 mod options;
 mod patience;
-mod sockaddr;
 mod socket;
 mod sys;
 mod tcp_listener;

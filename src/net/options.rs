@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use super::addr::try_each;
-use super::sockaddr::SystemAddr;
 use super::{TcpListener, TcpStream, ToSocketAddrs, socket, sys};
+use crate::os::SystemAddr;
 use crate::time::deadline;
 
 /// How many connections may wait to be accepted, where the system allows that many.

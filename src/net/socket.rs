@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::patience::retry;
-use super::sockaddr::SystemAddr;
 use super::sys;
 use crate::hub::{self, Direction, Source};
+use crate::os::SystemAddr;
 use crate::os::set_nonblocking;
 
 const DATA: &str = "data from a socket";

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
-use super::sockaddr::SystemAddr;
+use crate::os::SystemAddr;
 
 /// A peer that is gone is an error, not a signal.
 #[cfg(not(target_vendor = "apple"))]

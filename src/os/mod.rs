@@ -9,6 +9,7 @@ pub mod fd;
 mod pipe;
 mod poll;
 mod poll_fd;
+mod sockaddr;
 
 pub use self::cooperative::{Cooperative, stderr, stdin, stdout};
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
@@ -16,3 +17,4 @@ pub use self::poll::{Selected, poll, select};
 pub use self::poll_fd::{Interest, PollFd};
 
 pub(crate) use self::descriptor::{adopt, descriptor, reads, release, set_nonblocking, view, writes};
+pub(crate) use self::sockaddr::SystemAddr;

@@ -9,7 +9,7 @@ use std::os::unix::net::SocketAddr as UnixAddr;
 use std::ptr;
 
 /// An address as the system has it.
-pub(super) struct SystemAddr {
+pub(crate) struct SystemAddr {
     storage: libc::sockaddr_storage,
     len: libc::socklen_t,
 }
@@ -24,17 +24,17 @@ impl SystemAddr {
         Self { storage, len: 0 }
     }
 
-    pub(super) fn family(&self) -> libc::c_int {
+    pub(crate) fn family(&self) -> libc::c_int {
         libc::c_int::from(self.storage.ss_family)
     }
 
     /// For calls that take an address.
-    pub(super) fn as_raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
+    pub(crate) fn as_raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
         (ptr::from_ref(&self.storage).cast(), self.len)
     }
 
     /// What a call has filled in, which is given the storage and its length.
-    pub(super) fn filled_by<R>(
+    pub(crate) fn filled_by<R>(
         call: impl FnOnce(*mut libc::sockaddr, *mut libc::socklen_t) -> io::Result<R>,
     ) -> io::Result<(R, Self)> {
         let mut address = Self::empty();
