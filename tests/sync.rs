@@ -207,7 +207,7 @@ fn links_run_in_their_order_and_later_than_they_are_made() {
         let log = log.clone();
         move |result| {
             log.note("unlinks");
-            assert!(result.unlink(last) == false, "it ran before this");
+            assert!(!result.unlink(last), "it ran before this");
         }
     });
     assert!(result.unlink(links.remove(1)));

@@ -298,7 +298,7 @@ impl<S: Storage> QueueOf<S> {
 
     #[inline]
     pub(super) fn kept(&self) -> usize {
-        self.items.try_borrow().expect(REENTERED).len()
+        self.items.try_borrow().expect(REENTERED).count()
     }
 
     /// Whether every item in the queue is somebody's already.

@@ -22,7 +22,7 @@ pub trait Storage: sealed::Sealed {
     #[doc(hidden)]
     fn first(&self) -> Option<&Self::Item>;
     #[doc(hidden)]
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
 }
 
 /// A way to keep items that has room for some of them: all but [`Rendezvous`].
@@ -57,7 +57,7 @@ impl<T> Storage for Fifo<T> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.0.len()
     }
 }
@@ -87,7 +87,7 @@ impl<T> Storage for Lifo<T> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.0.len()
     }
 }
@@ -119,7 +119,7 @@ impl<T: Ord> Storage for Priority<T> {
         self.heap.peek().map(|ranked| &ranked.item)
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.heap.len()
     }
 }
@@ -176,7 +176,7 @@ impl<T> Storage for Rendezvous<T> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
-        self.0.len()
+    fn count(&self) -> usize {
+        self.0.count()
     }
 }

@@ -11,6 +11,15 @@ use greenlet::threads::sync_channel;
 
 use crate::common::settle;
 
+/// Waits, for as long as there is a timeout, and calls the function while it has what it waited for.
+type AnyWait = Rc<dyn Fn(Option<Duration>, &dyn Fn()) -> bool>;
+
+/// What runs before anybody else does.
+type Then = Box<dyn FnOnce()>;
+
+/// Gives one waiter what it waits for.
+type AnyGive = Rc<dyn Fn(Then)>;
+
 /// One way to wait.
 pub struct Kind {
     pub name: &'static str,
@@ -23,10 +32,10 @@ pub struct Kind {
     pub can_be_passed_on: bool,
     /// Waits, for as long as there is a timeout, and calls the function while it has what it waited
     /// for. Whether it got it.
-    pub wait: Rc<dyn Fn(Option<Duration>, &dyn Fn()) -> bool>,
+    pub wait: AnyWait,
     /// Gives one waiter what it waits for, if anybody waits, and calls the function before anybody else
     /// runs.
-    pub give: Rc<dyn Fn(Box<dyn FnOnce()>)>,
+    pub give: AnyGive,
     /// Whether it can be had without waiting. If so it is taken.
     pub can_be_had: Rc<dyn Fn() -> bool>,
 }
@@ -71,9 +80,9 @@ fn kind<T: 'static>(
     }
 }
 
-fn letting_go<T: 'static>(thing: Rc<T>, hold: fn(&T, &dyn Fn())) -> Rc<dyn Fn(Box<dyn FnOnce()>)> {
+fn letting_go<T: 'static>(thing: Rc<T>, hold: fn(&T, &dyn Fn())) -> AnyGive {
     let let_go = Rc::new(Event::new());
-    let after: Rc<Cell<Option<Box<dyn FnOnce()>>>> = Rc::default();
+    let after: Rc<Cell<Option<Then>>> = Rc::default();
     drop(spawn({
         let (let_go, after) = (let_go.clone(), after.clone());
         move || {
@@ -292,7 +301,10 @@ fn choosing_to_put<S: Storage<Item = u32> + 'static>(
             .put(one, &mut item, |put| put.unwrap())
             .put(other, &mut item_too, |put| put.unwrap());
         let put = match timeout {
-            None => Some(select.wait()),
+            None => {
+                select.wait();
+                Some(())
+            }
             Some(timeout) => select.wait_timeout(timeout),
         };
         assert_eq!(item, Some(1), "nobody has taken it");

@@ -90,7 +90,7 @@ fn a_waiter_whose_timeout_is_over_leaves_the_line() {
         });
         settle();
         tasks.into_iter().chain([waiter(&kind, 3, &log, &set_event())]).for_each(drop);
-        assert_eq!(late.join().unwrap(), false, "{}", kind.name);
+        assert!(!late.join().unwrap(), "{}", kind.name);
         give_to(&kind, 3);
         assert_eq!(log.take(), ["0", "1", "3"], "{}", kind.name);
     }
