@@ -58,8 +58,9 @@
 //! | 1 | `stack` | reserving, guarding and pooling stacks; the overflow report |
 //! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death; [`Generator`], [`trace`], [`local!`], [`context`] |
 //! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads |
-//! | 4 | `task`, `timeout` | [`spawn`], [`GreenThread`], [`sleep`], [`join_all`], [`with_timeout`] |
-//! | 4 | [`sync`], [`queue`], [`pool`] | what tasks wait for each other with, and threads for what blocks |
+//! | 4 | `timeout`, `task` | [`with_timeout`], [`Timeout`]; [`spawn`], [`GreenThread`], [`Task`], [`sleep`], [`join_all`] |
+//! | 4 | [`sync`], [`queue`] | what tasks wait for each other with |
+//! | 4 | [`pool`] | tasks by the dozen, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
 //! | 5 | [`dns`], [`net`], [`process`], [`signal`] | name lookups, sockets, child processes, signals |
@@ -119,9 +120,12 @@ pub use crate::greenlet::{
 pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};
 #[cfg(feature = "hub")]
-pub use crate::task::{GreenThread, TaskError, join_all, sleep, sleep_until, spawn, spawn_later, yield_now};
+pub use crate::task::{
+    GreenThread, IWait, LinkId, Task, TaskError, idle, iwait, join_all, kill_all, sleep, sleep_until, spawn,
+    spawn_later, task_tree, wait, yield_now,
+};
 #[cfg(feature = "hub")]
-pub use crate::timeout::{TimeoutError, with_timeout};
+pub use crate::timeout::{Expired, Timeout, TimeoutError, with_timeout};
 
 /// The README's examples are tests.
 #[cfg(all(doctest, feature = "hub"))]
@@ -132,6 +136,11 @@ struct Readme;
 #[cfg(all(doctest, feature = "hub"))]
 #[doc = include_str!("../docs/sync.md")]
 struct SyncGuide;
+
+/// And these.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/tasks.md")]
+struct TasksGuide;
 
 /// So are the examples of the guide for users of Python's greenlet.
 #[cfg(doctest)]

@@ -399,7 +399,7 @@ fn more_capacity_wakes_putters_and_less_leaves_the_excess() {
     assert_eq!((queue.len(), queue.putting()), (2, 2));
     queue.resize(usize::MAX);
     settle();
-    assert!(putters.iter().all(GreenThread::is_successful));
+    assert!(putters.iter().all(|task| task.is_successful()));
     let rest: Vec<_> = (0..4).map(|_| queue.try_get().unwrap()).collect();
     assert_eq!(rest, [1, 2, 3, 4]);
 }

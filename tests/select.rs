@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use greenlet::queue::{Channel, GetError, PriorityQueue, PutError, Queue, Select};
-use greenlet::{GreenThread, TimeoutError, join_all, spawn, with_timeout, yield_now};
+use greenlet::{TimeoutError, join_all, spawn, with_timeout, yield_now};
 
 use common::{FOREVER, MS, end, settle};
 
@@ -298,7 +298,7 @@ fn many_choices_over_many_queues_lose_nothing() {
     }
     assert_eq!(join_all(&producers, Some(FOREVER)).len(), 3);
     settle();
-    assert!(consumers[1..].iter().all(GreenThread::is_finished));
+    assert!(consumers[1..].iter().all(|task| task.is_finished()));
     let mut got = got.take();
     got.sort_unstable();
     assert_eq!(got, (0..3 * ITEMS).collect::<Vec<_>>());

@@ -57,6 +57,12 @@ impl Context {
         self.newest.is_none()
     }
 
+    /// This context with one more setting.
+    pub(crate) fn with<T: Clone + 'static>(self, key: &'static Key<T>, value: T) -> Self {
+        let binding = Binding { key: key.address(), value: Box::new(value), older: self.newest };
+        Self { newest: Some(Rc::new(binding)) }
+    }
+
     /// Calls `f` with this as the current greenlet's context, and puts the old one back.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         struct PutBack(Greenlet, Context);
@@ -113,9 +119,7 @@ impl<T: Clone + 'static> Key<T> {
     /// Sets it in the current greenlet's context.
     pub fn set(&'static self, value: T) {
         let me = Greenlet::<()>::current();
-        let older = me.context().newest;
-        let newest = Binding { key: self.address(), value: Box::new(value), older };
-        me.set_context(Context { newest: Some(Rc::new(newest)) });
+        me.set_context(me.context().with(self, value));
     }
 
     fn address(&'static self) -> usize {

@@ -38,6 +38,8 @@ pub use builder::Builder;
 pub use error::{KillError, ParentError, SwitchError};
 pub use generator::{Generator, Step, Yielder};
 pub use local::LocalKey;
+#[cfg(feature = "hub")]
+pub(crate) use raised::payload_message;
 pub use raised::{GreenletExit, Raised};
 pub use thread::{trim_stacks, unwind_all};
 pub use weak::WeakGreenlet;
@@ -342,16 +344,6 @@ impl<T: 'static> Greenlet<T> {
     pub fn cast<U: 'static>(&self) -> Greenlet<U> {
         counting::retain(self.core);
         Greenlet { core: self.core, value: PhantomData }
-    }
-
-    /// Remembers the record that the floor above keeps of this greenlet.
-    pub(crate) fn set_record<R>(&self, record: &R) {
-        self.core().record.set(std::ptr::from_ref(record).cast_mut().cast());
-    }
-
-    /// Forgets it.
-    pub(crate) fn clear_record(&self) {
-        self.core().record.set(std::ptr::null_mut());
     }
 
     /// Does what dropping the last handle does, if the greenlet is suspended.

@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::panic;
 use std::ptr::NonNull;
 
+use super::Hub;
 use crate::greenlet::core::{Core, Phase};
 use crate::greenlet::counting::{Kept, keep};
-use crate::greenlet::{SwitchError, life};
+use crate::greenlet::life;
 use crate::stack::StackError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub(crate) enum FiberState {
     Ready,
     /// It waits to be made ready.
     Parked,
-    /// It has ended without having run.
+    /// It is not to run any more, though it may still be in the run queue.
     Ended,
 }
 
@@ -28,23 +30,40 @@ pub(crate) struct Fiber {
     /// Link in the run queue.
     pub(crate) next: Cell<*const Fiber>,
     pub(crate) state: Cell<FiberState>,
-    /// The hub spawned it and holds a count on it until it ends.
-    owned: bool,
     pub(crate) waits_on: Cell<&'static str>,
-    /// What is to be raised in it, in this order.
-    interrupts: Cell<Vec<Interrupt>>,
-    /// What to do when no stack can be had for it, and its argument.
-    on_cannot_start: Cell<Option<(*const (), CannotStart)>>,
+    /// What is to be raised in it, in this order; never an empty list.
+    #[expect(clippy::box_collection, reason = "one word, because few greenlets are ever interrupted")]
+    interrupts: Cell<Option<Box<VecDeque<Interrupt>>>>,
+    /// `None` for a guest, which the hub did not spawn. On all others the hub holds a count until
+    /// they end.
+    spawned: Option<Spawned>,
 }
 
-type CannotStart = unsafe fn(&Fiber, *const (), SwitchError);
+/// What the hub calls, in a callback, with a greenlet that it spawned and that does not get to run.
+/// The hub's count on it goes with the call.
+pub(crate) type Spawned = unsafe fn(NonNull<Core>, Unrun);
+
+/// Why a spawned greenlet does not get to run.
+pub(crate) enum Unrun {
+    /// It had [ended](FiberState::Ended) by the time when its turn came.
+    Ended,
+    /// There is no stack for it.
+    NoStack(StackError),
+}
 
 /// Something to be raised in a greenlet where it waits.
 pub(crate) enum Interrupt {
     /// Unwinds with the payload, without a call of the panic hook.
-    Unwind(Box<dyn Any + Send>),
+    Unwind(Cause, Box<dyn Any + Send>),
     /// Panics with the text.
     Panic(String),
+}
+
+/// Who interrupts, so that it can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Kill,
+    Timeout(u64),
 }
 
 impl Interrupt {
@@ -55,39 +74,41 @@ impl Interrupt {
     #[track_caller]
     fn raise(self) -> ! {
         match self {
-            Self::Unwind(payload) => panic::resume_unwind(payload),
+            Self::Unwind(_, payload) => panic::resume_unwind(payload),
             Self::Panic(text) => panic!("{text}"),
         }
+    }
+
+    fn is_caused_by(&self, cause: Cause) -> bool {
+        matches!(self, Self::Unwind(own, _) if *own == cause)
     }
 }
 
 impl Fiber {
     /// The record of a greenlet that the hub did not spawn: it runs.
     pub(crate) fn guest(core: NonNull<Core>) -> Self {
-        Self::new(core, FiberState::Running, false)
+        Self::new(core, FiberState::Running, None)
     }
 
     /// The record of a greenlet that the hub is about to start. The hub's count on it is given up
-    /// by [`Hub::exit`](super::Hub::exit) at its end, or by what is set here below.
-    pub(crate) fn spawned(core: NonNull<Core>) -> Self {
-        Self::new(core, FiberState::Parked, true)
+    /// by [`Hub::exit`](super::Hub::exit) at its end, or by `unrun`.
+    ///
+    /// # Safety
+    ///
+    /// The core's record is set to this, and `unrun` can be called with it.
+    pub(crate) unsafe fn spawned(core: NonNull<Core>, unrun: Spawned) -> Self {
+        Self::new(core, FiberState::Parked, Some(unrun))
     }
 
-    /// Names what is called, with `owner`, if no stack can be had for the greenlet's first run. The
-    /// owner lives as long as this record.
-    pub(crate) fn when_it_cannot_start(&self, owner: *const (), call: CannotStart) {
-        self.on_cannot_start.set(Some((owner, call)));
-    }
-
-    fn new(core: NonNull<Core>, state: FiberState, owned: bool) -> Self {
+    #[inline]
+    fn new(core: NonNull<Core>, state: FiberState, spawned: Option<Spawned>) -> Self {
         Self {
             core,
             next: Cell::new(std::ptr::null()),
             state: Cell::new(state),
-            owned,
             waits_on: Cell::new("its first run"),
-            interrupts: Cell::default(),
-            on_cannot_start: Cell::new(None),
+            interrupts: Cell::new(None),
+            spawned,
         }
     }
 
@@ -95,31 +116,44 @@ impl Fiber {
         self.core
     }
 
+    pub(crate) fn is_spawned(&self) -> bool {
+        self.spawned.is_some()
+    }
+
     /// Keeps a guest's greenlet alive until the guard is dropped.
     #[inline]
     pub(crate) fn keep_guest(&self) -> Option<Kept> {
-        (!self.owned).then(|| keep(self.core))
+        self.spawned.is_none().then(|| keep(self.core))
     }
 
     pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
-        let mut interrupts = self.interrupts.take();
-        interrupts.push(interrupt);
-        self.interrupts.set(interrupts);
+        let mut interrupts = self.interrupts.take().unwrap_or_default();
+        interrupts.push_back(interrupt);
+        self.interrupts.set(Some(interrupts));
     }
 
     /// Takes back what was to be raised and is wanted no more.
-    pub(crate) fn cancel_interrupts(&self, cancel: impl Fn(&(dyn Any + Send)) -> bool) {
-        let mut interrupts = self.interrupts.take();
-        interrupts.retain(|interrupt| !matches!(interrupt, Interrupt::Unwind(payload) if cancel(&**payload)));
-        self.interrupts.set(interrupts);
+    pub(crate) fn cancel_interrupts(&self, cause: Cause) {
+        let Some(interrupts) = self.interrupts.take() else { return };
+        let (cancelled, left): (VecDeque<_>, VecDeque<_>) =
+            interrupts.into_iter().partition(|interrupt| interrupt.is_caused_by(cause));
+        self.interrupts.set((!left.is_empty()).then(|| Box::new(left)));
+        // Dropped when all is in place again: a payload may be anything.
+        drop(cancelled);
+    }
+
+    /// Whether anything is to be raised in it.
+    #[inline]
+    pub(crate) fn has_interrupts(&self) -> bool {
+        // SAFETY: only this thread looks at the cell, and nobody else while this does.
+        unsafe { &*self.interrupts.as_ptr() }.is_some()
     }
 
     /// Raises what is due here.
     #[track_caller]
     #[inline]
     pub(crate) fn raise_interrupt(&self) {
-        // SAFETY: only this thread looks at the cell, and nobody else while this does.
-        if !unsafe { &*self.interrupts.as_ptr() }.is_empty() {
+        if self.has_interrupts() {
             self.raise_first();
         }
     }
@@ -127,27 +161,41 @@ impl Fiber {
     #[track_caller]
     #[cold]
     fn raise_first(&self) {
-        let mut interrupts = self.interrupts.take();
-        let first = interrupts.remove(0);
-        self.interrupts.set(interrupts);
-        first.raise();
+        let mut interrupts = self.interrupts.take().unwrap_or_default();
+        let first = interrupts.pop_front();
+        self.interrupts.set((!interrupts.is_empty()).then_some(interrupts));
+        if let Some(first) = first {
+            first.raise();
+        }
     }
 
-    /// Makes sure that it has a stack when it is switched to for the first time.
+    /// Whether it can be switched to, because it has run before or has a stack now. One that was
+    /// spawned and is never going to run is told so.
     #[inline]
-    pub(crate) fn reserve_stack(&self) -> Result<(), StackError> {
+    pub(crate) fn can_run(&self, hub: &Hub) -> bool {
         // SAFETY: a record's greenlet is alive while it can be run.
         let block = unsafe { self.core.as_ref() };
-        if block.phase.get() == Phase::Unstarted { life::reserve_stack(block).map(drop) } else { Ok(()) }
+        block.phase.get() != Phase::Unstarted || self.can_start(hub, block)
     }
 
-    /// It was to run, and there is no stack for it.
+    #[inline]
+    fn can_start(&self, hub: &Hub, block: &Core) -> bool {
+        let why = match self.state.get() {
+            FiberState::Ended => Unrun::Ended,
+            _ => match life::reserve_stack(block) {
+                Ok(_) => return true,
+                Err(error) => Unrun::NoStack(error),
+            },
+        };
+        self.tell_unrun(hub, why);
+        false
+    }
+
     #[cold]
-    pub(crate) fn cannot_start(&self, error: SwitchError) {
-        match self.on_cannot_start.take() {
-            // SAFETY: the owner was set together with the call, and lives as long as this record.
-            Some((owner, call)) => unsafe { call(self, owner, error) },
-            None => unreachable!("a guest has a stack: {error}"),
-        }
+    fn tell_unrun(&self, hub: &Hub, why: Unrun) {
+        let (core, call) = (self.core, self.spawned.expect("a guest has a stack"));
+        // SAFETY: by the word of `spawned`; the hub's count is given up, and this record not used
+        // any more.
+        hub.in_callback(|| unsafe { call(core, why) });
     }
 }

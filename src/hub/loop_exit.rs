@@ -16,8 +16,10 @@ impl Hub {
         // SAFETY: the root lives as long as its thread, and its record as long as that.
         let fiber = unsafe { root.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() };
         let parked = fiber.filter(|fiber| fiber.state.get() == FiberState::Parked);
-        if let Some(fiber) = parked {
-            self.interrupt(fiber, Interrupt::panic(self.who_waits()));
+        match parked {
+            Some(fiber) if self.joining.take().is_some() => self.make_ready(fiber),
+            Some(fiber) => self.interrupt(fiber, Interrupt::panic(self.who_waits())),
+            None => {}
         }
         parked.is_some()
     }

@@ -10,6 +10,7 @@
 
 mod end;
 mod fiber;
+mod join;
 mod loop_exit;
 mod poller;
 mod remote;
@@ -19,6 +20,7 @@ mod timers;
 mod unpark;
 mod wait_queue;
 mod waits;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -28,7 +30,8 @@ use std::sync::Arc;
 use std::thread::panicking;
 use std::time::Instant;
 
-pub(crate) use self::fiber::{Fiber, FiberState, Interrupt};
+pub(crate) use self::fiber::{Cause, Fiber, FiberState, Interrupt, Unrun};
+pub use self::join::join;
 pub use self::poller::{Backend, UnknownBackend};
 pub(crate) use self::poller::{Direction, Source};
 pub(crate) use self::remote::{Bell, Remote, RemoteWaker};
@@ -36,6 +39,8 @@ pub use self::remote::{HubGone, HubHandle};
 pub(crate) use self::timers::{Action, TimerKey};
 pub use self::unpark::{Parker, Unparker};
 pub(crate) use self::wait_queue::{Node, Ring, WaitQueue};
+pub(crate) use self::watch::Watch;
+pub use self::watch::{Waitable, Watched};
 
 use self::end::AtExit;
 use self::poller::Poller;
@@ -44,7 +49,7 @@ use self::timers::Timers;
 use crate::greenlet::core::{Core, Phase};
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
-use crate::greenlet::{Greenlet, GreenletExit, Raised, SwitchError, counting, life, switching};
+use crate::greenlet::{Greenlet, GreenletExit, Raised, counting, life, switching};
 
 /// This many operations in a row may succeed at once before the greenlet yields.
 const BUDGET: u32 = 64;
@@ -64,6 +69,10 @@ pub(crate) struct Hub {
     remote_waiters: remote::Waiters,
     /// Greenlets that look again when a [`Bell`] is rung.
     bell: WaitQueue,
+    /// Greenlets that run when nobody else is ready.
+    idlers: WaitQueue,
+    /// The root waits in [`join`], with so many timers that do not count.
+    joining: Cell<Option<usize>>,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
     /// A function that must not wait is running.
@@ -164,6 +173,8 @@ impl Hub {
             remote: Arc::new(Remote::new(poller.waker())),
             remote_waiters: remote::Waiters::default(),
             bell: WaitQueue::new(),
+            idlers: WaitQueue::new(),
+            joining: Cell::new(None),
             poller,
             shutting_down: Cell::new(false),
             in_callback: Cell::new(false),
@@ -331,16 +342,15 @@ impl Hub {
 
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one
     /// and the root waits for something else than the hub.
-    #[inline]
+    #[inline(always)]
     fn next_to_run(&self) -> Option<NonNull<Fiber>> {
         loop {
             let next = self.next()?;
             // SAFETY: what is in the queue is alive.
             let fiber = unsafe { next.as_ref() };
-            fiber.state.set(FiberState::Running);
-            match fiber.reserve_stack() {
-                Ok(()) => return Some(next),
-                Err(error) => self.in_callback(|| fiber.cannot_start(SwitchError::Stack(error))),
+            if fiber.can_run(self) {
+                fiber.state.set(FiberState::Running);
+                return Some(next);
             }
         }
     }

@@ -19,7 +19,7 @@ const TIME_PER_POLL: Duration = Duration::from_millis(1);
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
     /// root, which waits for something else, has to be told.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self) -> Option<NonNull<Fiber>> {
         loop {
             match self.round.get() {
@@ -75,10 +75,14 @@ impl Hub {
 
     /// Waits for I/O, the next timer or another thread; false if there is none of them.
     pub(super) fn wait_for_work(&self) -> bool {
-        let deadline = self.timers.borrow().next_deadline();
-        if deadline.is_none() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
+        if !self.idlers.is_empty() {
+            self.run_idler();
+            return true;
+        }
+        if !self.has_timers() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
             return false;
         }
+        let deadline = self.timers.borrow().next_deadline();
         let now = Instant::now();
         self.last_poll.set(now);
         match deadline {
@@ -93,6 +97,21 @@ impl Hub {
             None => self.poll(None),
         }
         true
+    }
+
+    /// Nobody is ready. If a look at timers and I/O does not change that, it is the turn of the first
+    /// of those who wait for just this.
+    #[cold]
+    fn run_idler(&self) {
+        let now = Instant::now();
+        self.last_poll.set(now);
+        self.fire_timers(now);
+        if self.poller.is_watching() {
+            self.poll(Some(Duration::ZERO));
+        }
+        if self.ready.is_empty() {
+            self.idlers.wake_one(self);
+        }
     }
 
     pub(super) fn poll(&self, timeout: Option<Duration>) {

@@ -67,14 +67,22 @@ impl Timers {
         TimerKey { slot, age }
     }
 
-    /// Cancels a timer; nothing happens if it has fired.
-    pub(crate) fn remove(&mut self, key: TimerKey) {
-        let place = self.slots.get(key.slot).map(|slot| slot.place);
-        if let Some(place) = place
-            && self.heap[place].age == key.age
-        {
-            self.take(place);
-        }
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    pub(crate) fn contains(&self, key: TimerKey) -> bool {
+        self.place(key).is_some()
+    }
+
+    /// Takes a timer out, unless it has fired.
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Action> {
+        Some(self.take(self.place(key)?))
+    }
+
+    fn place(&self, key: TimerKey) -> Option<usize> {
+        let place = self.slots.get(key.slot)?.place;
+        (self.heap[place].age == key.age).then_some(place)
     }
 
     /// Takes out the oldest of the earliest, if its time has come.

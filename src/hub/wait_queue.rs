@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use super::{Fiber, Hub};
+use super::{Fiber, Hub, watch};
 
 /// A queue of parked greenlets. Each may have brought something for whoever wakes it.
 pub(crate) struct WaitQueue<C = ()> {
@@ -28,7 +28,7 @@ pub(crate) struct Node<C = ()> {
 }
 
 struct Link {
-    fiber: Cell<*const Fiber>,
+    waiter: Cell<Waiter>,
     next: Cell<*const Link>,
     previous: Cell<*const Link>,
     /// The queue that it is in; null before, and once it is woken.
@@ -37,10 +37,19 @@ struct Link {
     sibling: Cell<*const Link>,
 }
 
+/// Who is told of a wake.
+#[derive(Clone, Copy)]
+enum Waiter {
+    Nobody,
+    Fiber(NonNull<Fiber>),
+    /// In a [watch](super::Watch), which has a node for each thing.
+    Watched(NonNull<watch::Place>),
+}
+
 impl<C> Node<C> {
     pub(crate) const fn new(cargo: C) -> Self {
         let link = Link {
-            fiber: Cell::new(ptr::null()),
+            waiter: Cell::new(Waiter::Nobody),
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             queue: Cell::new(ptr::null()),
@@ -57,9 +66,17 @@ impl<C> Node<C> {
         self.cargo
     }
 
-    fn fiber(&self) -> &Fiber {
-        // SAFETY: set when it entered its queue; the greenlet ends its node before it ends.
-        unsafe { &*self.link.fiber.get() }
+    #[inline]
+    fn wake(&self, make_ready: impl FnOnce(&Fiber)) {
+        // SAFETY: set when it entered its queue; the greenlet, or the watch, takes its node out before it
+        // ends.
+        unsafe {
+            match self.link.waiter.get() {
+                Waiter::Fiber(fiber) => make_ready(fiber.as_ref()),
+                Waiter::Watched(place) => place.as_ref().note(make_ready),
+                Waiter::Nobody => {}
+            }
+        }
     }
 
     /// Whether nobody has woken it yet.
@@ -178,8 +195,13 @@ impl<C> WaitQueue<C> {
     /// queue are alive.
     #[inline]
     pub(crate) unsafe fn enter(&self, node: &Node<C>, fiber: &Fiber) {
+        self.push(node, Waiter::Fiber(NonNull::from(fiber)));
+    }
+
+    #[inline]
+    fn push(&self, node: &Node<C>, waiter: Waiter) {
         let (link, last) = (node.as_link(), self.ends.tail.get());
-        node.link.fiber.set(fiber);
+        node.link.waiter.set(waiter);
         node.link.next.set(ptr::null());
         node.link.previous.set(last);
         node.link.queue.set(&self.ends);
@@ -218,7 +240,7 @@ impl<C> WaitQueue<C> {
     pub(crate) fn wake_first<R>(&self, hub: &Hub, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
         let node = self.take_first()?;
         let handed = hand_over(&node.cargo);
-        hub.make_ready(node.fiber());
+        node.wake(|fiber| hub.make_ready(fiber));
         Some(handed)
     }
 
@@ -235,9 +257,23 @@ impl<C> WaitQueue<C> {
 
     /// As [`wake_all`](Self::wake_all), through another way to make ready.
     pub(crate) fn drain(&self, mut make_ready: impl FnMut(&Fiber)) {
-        while let Some(node) = self.take_first() {
-            make_ready(node.fiber());
-        }
+        while self.wake_through(&mut make_ready) {}
+    }
+
+    /// As [`wake_one`](Self::wake_one), through another way to make ready.
+    pub(super) fn wake_through(&self, make_ready: impl FnOnce(&Fiber)) -> bool {
+        self.take_first().map(|node| node.wake(make_ready)).is_some()
+    }
+}
+
+impl WaitQueue {
+    /// Puts a watch's node at the end.
+    ///
+    /// # Safety
+    ///
+    /// As for [`enter`](Self::enter), with the place in place of the greenlet.
+    pub(super) unsafe fn enter_watched(&self, node: &Node, place: &watch::Place) {
+        self.push(node, Waiter::Watched(NonNull::from(place)));
     }
 }
 

@@ -11,8 +11,16 @@ impl Hub {
         self.timers.borrow_mut().insert(deadline, action)
     }
 
-    pub(crate) fn cancel_timer(&self, key: TimerKey) {
-        self.timers.borrow_mut().remove(key);
+    /// Cancels a timer; false if it has fired, or was cancelled before.
+    pub(crate) fn cancel_timer(&self, key: TimerKey) -> bool {
+        // Not dropped in the same statement, where the timers are borrowed: an action may own anything.
+        let action = self.timers.borrow_mut().remove(key);
+        action.is_some()
+    }
+
+    /// Whether a timer was set and has neither fired nor been cancelled.
+    pub(crate) fn is_timer_set(&self, key: TimerKey) -> bool {
+        self.timers.borrow().contains(key)
     }
 
     /// Parks until `deadline`.
@@ -23,7 +31,7 @@ impl Hub {
     }
 
     /// A timer that makes the current greenlet ready, while the guard lives.
-    fn wake_at(&self, deadline: Instant) -> TimerGuard<'_> {
+    pub(super) fn wake_at(&self, deadline: Instant) -> TimerGuard<'_> {
         let key = self.set_timer(deadline, Action::Wake(NonNull::from(self.current())));
         TimerGuard { hub: self, key }
     }
@@ -101,6 +109,12 @@ impl Hub {
         self.bell.wake_all(self);
     }
 
+    /// Waits until nobody else is ready.
+    #[track_caller]
+    pub(crate) fn idle(&self) {
+        self.wait(&self.idlers, None, "nothing else to do");
+    }
+
     /// Waits until another thread uses the waker that `start` is given, or until `deadline`; unless
     /// `start` says that there is nothing to wait for.
     #[track_caller]
@@ -121,7 +135,7 @@ impl Hub {
     }
 }
 
-struct TimerGuard<'a> {
+pub(super) struct TimerGuard<'a> {
     hub: &'a Hub,
     key: TimerKey,
 }

@@ -1,5 +1,21 @@
-//! Floor 4: pools.
+//! Floor 4: tasks and threads by the dozen.
+//!
+//! A [`Group`] holds tasks together, a [`Pool`] is a group of a limited size, and a [`Pile`] gives the
+//! results of what it spawns in order. A [`ThreadPool`] has OS threads, for what blocks and cannot be
+//! made not to.
 
+mod bounded;
+mod crew;
+mod group;
+mod job;
+mod lineage;
+mod map;
+mod pile;
 mod thread_pool;
 
+pub use bounded::Pool;
+pub use group::Group;
+pub use job::Job;
+pub use map::{Imap, ImapUnordered};
+pub use pile::Pile;
 pub use thread_pool::ThreadPool;

@@ -1,21 +1,24 @@
 //! OS threads for what blocks and cannot be made not to.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use crate::hub;
+use super::Job;
+use super::job::Promise;
+use crate::task::TaskError;
 
 /// A worker that has had nothing to do for this long ends.
 const IDLE: Duration = Duration::from_secs(5);
 /// The workers of the [shared](ThreadPool::shared) pool at most.
 const SHARED_SIZE: usize = 64;
 
-/// OS threads that run blocking functions while their callers, greenlets of any hub, merely wait
-/// (gevent's `ThreadPool`).
+/// OS threads that run blocking functions while those who want the results, greenlets of any hub,
+/// merely wait (gevent's `ThreadPool`).
 ///
 /// Threads are started when there is work and no idle one, up to the pool's size; idle ones end
 /// after five seconds. Clones are the same pool.
@@ -31,19 +34,25 @@ pub struct ThreadPool {
 }
 
 struct Shared {
-    size: usize,
     state: Mutex<State>,
     work: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    size: usize,
+    jobs: VecDeque<Work>,
     workers: usize,
     idle: usize,
+    /// Workers of an older generation end when they have done what they do.
+    generation: u64,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+type Work = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// The pool whose worker this thread is.
+    static OWN: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+}
 
 impl ThreadPool {
     /// A pool of at most `size` threads; none is started before there is work.
@@ -52,8 +61,9 @@ impl ThreadPool {
     ///
     /// If the size is zero.
     pub fn new(size: usize) -> Self {
-        assert!(size > 0, "a thread pool of size 0 runs nothing");
-        Self { shared: Arc::new(Shared { size, state: Mutex::default(), work: Condvar::new() }) }
+        check(size);
+        let state = State { size, jobs: VecDeque::new(), workers: 0, idle: 0, generation: 0 };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }) }
     }
 
     /// The process's own pool, which name lookups use: up to 64 threads.
@@ -62,7 +72,22 @@ impl ThreadPool {
         SHARED.get_or_init(|| Self::new(SHARED_SIZE))
     }
 
-    /// Runs `f` on a thread of the pool; the calling greenlet waits, others go on.
+    /// Has a thread of the pool call `f`, and returns at once. Where all threads are busy, the job
+    /// queues.
+    ///
+    /// On a thread of this same pool `f` is called here and now: to wait for another one of them might
+    /// be to wait for ever.
+    ///
+    /// ```
+    /// let pool = greenlet::pool::ThreadPool::new(2);
+    /// let jobs = [1, 2, 3].map(|n| pool.spawn(move || n * n));
+    /// assert_eq!(jobs.map(|job| job.join().unwrap()), [1, 4, 9]);
+    /// ```
+    pub fn spawn<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> Job<R> {
+        self.start(f).unwrap_or_else(Job::refused)
+    }
+
+    /// Runs `f` on a thread of the pool; the calling greenlet waits, others go on (gevent's `apply`).
     ///
     /// If the waiting greenlet is interrupted, `f` runs to its end all the same and its result is
     /// dropped on the pool's thread.
@@ -73,55 +98,133 @@ impl ThreadPool {
     ///
     /// # Panics
     ///
-    /// If `f` does.
+    /// If `f` does, or if the pool is [killed](Self::kill) before `f` is called.
     #[track_caller]
     pub fn run<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
-        let answer = Arc::new(Mutex::new(None));
-        let mut posted = Ok(());
-        let start = |waker: hub::RemoteWaker| {
-            let answer = answer.clone();
-            posted = self.post(Box::new(move || {
-                let result = catch_unwind(AssertUnwindSafe(f));
-                *lock(&answer) = Some(result);
-                waker.wake();
-                // Where nobody waits any more, this drops the answer, whatever that does.
-                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(answer))) {
-                    std::mem::forget(second);
-                }
-            }));
-            posted.is_ok()
-        };
-        hub::here().wait_remotely(start, None, "a thread of a pool");
-        posted?;
-        let result = lock(&answer).take().expect("the thread leaves its result before it wakes the greenlet");
-        Ok(result.unwrap_or_else(|payload| resume_unwind(payload)))
+        Ok(self.start(f)?.join().unwrap_or_else(|error| error.resume()))
     }
 
-    fn post(&self, job: Job) -> io::Result<()> {
+    /// Calls `f` with each of `items` on the threads of the pool, and returns the values in the order of
+    /// the items (gevent's `map`).
+    ///
+    /// # Errors
+    ///
+    /// The error of the first item that has one, as [`Job::join`].
+    #[track_caller]
+    pub fn map<I, R, F>(&self, items: I, f: F) -> Result<Vec<R>, TaskError>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> R + Send + Sync + 'static,
+        R: Send + 'static,
+    {
+        let f = Arc::new(f);
+        let call = |item| {
+            let f = f.clone();
+            self.spawn(move || f(item))
+        };
+        let jobs: Vec<_> = items.into_iter().map(call).collect();
+        jobs.into_iter().map(Job::join).collect()
+    }
+
+    /// How many threads there may be.
+    pub fn size(&self) -> usize {
+        lock(&self.shared.state).size
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        lock(&self.shared.state).workers
+    }
+
+    /// Changes how many threads there may be. If there are more, they end as they have nothing to do or
+    /// have done what they do.
+    ///
+    /// # Panics
+    ///
+    /// If the size is zero.
+    pub fn resize(&self, size: usize) {
+        check(size);
+        let mut state = lock(&self.shared.state);
+        state.size = size;
+        let wanted = state.jobs.len().saturating_sub(state.idle);
+        for _ in 0..wanted.min(size.saturating_sub(state.workers)) {
+            // Without it, the others will come to the work.
+            if self.start_worker(&mut state).is_err() {
+                break;
+            }
+        }
+        self.shared.work.notify_all();
+    }
+
+    /// Drops the jobs that queue, so that whoever waits for one gets an error that
+    /// [says so](TaskError::is_killed), and lets every thread end when it has done what it does.
+    ///
+    /// The pool can still be used: it begins anew.
+    pub fn kill(&self) {
+        let mut state = lock(&self.shared.state);
+        state.generation += 1;
+        state.workers = 0;
+        state.idle = 0;
+        let dropped = std::mem::take(&mut state.jobs);
+        self.shared.work.notify_all();
+        drop(state);
+        // Only now: a job may own anything.
+        drop(dropped);
+    }
+
+    fn start<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<Job<R>> {
+        let (job, promise) = Job::new();
+        if ptr::eq(OWN.get(), &*self.shared) {
+            promise.fulfil(f);
+        } else {
+            self.post(work(promise, f))?;
+        }
+        Ok(job)
+    }
+
+    fn post(&self, job: Work) -> io::Result<()> {
         let mut state = lock(&self.shared.state);
         state.jobs.push_back(job);
         if state.jobs.len() <= state.idle {
             self.shared.work.notify_one();
-        } else if state.workers < self.shared.size {
-            let shared = self.shared.clone();
-            match thread::Builder::new().name("greenlet-pool".into()).spawn(move || shared.work()) {
-                Ok(_) => state.workers += 1,
-                Err(error) if state.workers == 0 => {
-                    state.jobs.pop_back();
-                    return Err(error);
-                }
-                // The others will come to it.
-                Err(_) => {}
-            }
+        } else if state.workers < state.size
+            && let Err(error) = self.start_worker(&mut state)
+            // With others there, they will come to it.
+            && state.workers == 0
+        {
+            let refused = state.jobs.pop_back();
+            drop(state);
+            // Only now: a job may own anything.
+            drop(refused);
+            return Err(error);
         }
+        Ok(())
+    }
+
+    fn start_worker(&self, state: &mut State) -> io::Result<()> {
+        let (shared, generation) = (self.shared.clone(), state.generation);
+        let worker = move || {
+            OWN.set(&*shared);
+            shared.work(generation);
+        };
+        thread::Builder::new().name("greenlet-pool".into()).spawn(worker)?;
+        state.workers += 1;
         Ok(())
     }
 }
 
+/// What a worker does for a job.
+fn work<R: Send + 'static>(promise: Promise<R>, f: impl FnOnce() -> R + Send + 'static) -> Work {
+    Box::new(move || promise.fulfil(f))
+}
+
 impl Shared {
-    fn work(&self) {
+    fn work(&self, generation: u64) {
         let mut state = lock(&self.state);
-        loop {
+        while state.generation == generation {
+            if state.workers > state.size {
+                break;
+            }
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
                 job();
@@ -132,13 +235,22 @@ impl Shared {
             let (guard, wait) =
                 self.work.wait_timeout(state, IDLE).unwrap_or_else(|poisoned| poisoned.into_inner());
             state = guard;
-            state.idle -= 1;
-            if wait.timed_out() && state.jobs.is_empty() {
-                state.workers -= 1;
+            if state.generation != generation {
                 return;
             }
+            state.idle -= 1;
+            if wait.timed_out() && state.jobs.is_empty() {
+                break;
+            }
+        }
+        if state.generation == generation {
+            state.workers -= 1;
         }
     }
+}
+
+fn check(size: usize) {
+    assert!(size > 0, "a thread pool of size 0 runs nothing");
 }
 
 /// Jobs catch their panics, so nothing panics while it holds a lock of this file.
@@ -150,7 +262,7 @@ impl std::fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = lock(&self.shared.state);
         f.debug_struct("ThreadPool")
-            .field("size", &self.shared.size)
+            .field("size", &state.size)
             .field("workers", &state.workers)
             .field("jobs", &state.jobs.len())
             .finish()

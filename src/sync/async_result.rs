@@ -1,14 +1,13 @@
 //! A value or an error that comes once.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
+use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::hub::{self, WaitQueue};
-use crate::task::spawn;
+use crate::hub::{self, WaitQueue, Waitable, Watched};
+use crate::task::{Callbacks, LinkId, spawn};
 use crate::time::deadline;
 
 /// A place for a value or an error that greenlets wait for (gevent's `AsyncResult`, eventlet's
@@ -37,25 +36,13 @@ pub struct AsyncResult<T> {
 struct Shared<T> {
     result: OnceCell<Result<T, Box<dyn Error>>>,
     waiting: WaitQueue,
-    links: RefCell<VecDeque<(LinkId, Link<T>)>>,
-    next_link: Cell<u64>,
+    links: Callbacks<AsyncResult<T>>,
 }
-
-type Link<T> = Box<dyn FnOnce(&AsyncResult<T>)>;
-
-/// Names a callback that was [linked](AsyncResult::link).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LinkId(u64);
 
 impl<T> AsyncResult<T> {
     /// A place that is not set.
     pub fn new() -> Self {
-        let shared = Shared {
-            result: OnceCell::new(),
-            waiting: WaitQueue::new(),
-            links: RefCell::default(),
-            next_link: Cell::new(0),
-        };
+        let shared = Shared { result: OnceCell::new(), waiting: WaitQueue::new(), links: Callbacks::new() };
         Self { shared: Rc::new(shared) }
     }
 
@@ -192,9 +179,7 @@ impl<T: 'static> AsyncResult<T> {
     /// themselves, and a panic in one is [reported](crate::set_report_hook) and stops no other. (gevent's
     /// `rawlink`, whose callbacks run in the hub.)
     pub fn link(&self, callback: impl FnOnce(&Self) + 'static) -> LinkId {
-        let id = LinkId(self.shared.next_link.get());
-        self.shared.next_link.set(id.0 + 1);
-        self.shared.links.borrow_mut().push_back((id, Box::new(callback)));
+        let id = self.shared.links.push(Box::new(callback));
         if self.is_ready() {
             self.start_link(id);
         }
@@ -203,12 +188,11 @@ impl<T: 'static> AsyncResult<T> {
 
     /// Forgets a callback; false if it has begun to run.
     pub fn unlink(&self, id: LinkId) -> bool {
-        self.shared.take_link(id).is_some()
+        self.shared.links.take(id).is_some()
     }
 
     fn start_links(&self) {
-        let ids: Vec<LinkId> = self.shared.links.borrow().iter().map(|(id, _)| *id).collect();
-        for id in ids {
+        for id in self.shared.links.ids() {
             self.start_link(id);
         }
     }
@@ -217,18 +201,16 @@ impl<T: 'static> AsyncResult<T> {
         let this = self.clone();
         drop(spawn(move || {
             // An earlier callback may have unlinked this one.
-            if let Some(callback) = this.shared.take_link(id) {
+            if let Some(callback) = this.shared.links.take(id) {
                 callback(&this);
             }
         }));
     }
 }
 
-impl<T> Shared<T> {
-    fn take_link(&self, id: LinkId) -> Option<Link<T>> {
-        let mut links = self.links.borrow_mut();
-        let place = links.iter().position(|(other, _)| *other == id)?;
-        links.remove(place).map(|(_, callback)| callback)
+impl<T> Waitable for AsyncResult<T> {
+    fn watched(&self) -> Watched<'_> {
+        Watched { is_ready: self.is_ready(), waiting: &self.shared.waiting }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use crate::hub::{self, WaitQueue};
+use crate::hub::{self, WaitQueue, Waitable, Watched};
 use crate::time::deadline;
 
 /// A flag that greenlets wait for (gevent's `Event`).
@@ -68,5 +68,11 @@ impl Event {
         let hub = hub::here();
         hub.spend_budget();
         self.is_set() || hub.wait(&self.waiting, deadline(timeout), "an event")
+    }
+}
+
+impl Waitable for Event {
+    fn watched(&self) -> Watched<'_> {
+        Watched { is_ready: self.is_set(), waiting: &self.waiting }
     }
 }

@@ -29,7 +29,7 @@ mod rlock;
 mod rwlock;
 mod semaphore;
 
-pub use self::async_result::{AsyncResult, LinkId};
+pub use self::async_result::AsyncResult;
 pub use self::barrier::{Barrier, BarrierWaitResult};
 pub use self::bounded_semaphore::{BoundedSemaphore, ReleaseError};
 pub use self::condvar::{Condvar, WaitTimeoutResult};

@@ -1,53 +1,69 @@
-//! Why a task has no result.
+//! Why a task has no value.
 
 use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::panic;
 
-use crate::greenlet::{Raised, SwitchError};
+use crate::greenlet::{GreenletExit, payload_message};
+use crate::timeout::Expired;
 
-/// Why a task has no result.
-pub struct TaskError(Kind);
+/// Why a task has no value.
+///
+/// It is what unwound the task: [`GreenletExit`] for a kill, the payload of a panic otherwise. Or else
+/// it says why the task did not start.
+pub struct TaskError(Box<dyn Any + Send>);
 
-enum Kind {
-    Ended(Raised),
-    NotStarted(SwitchError),
-}
+/// What stands in for a payload where nothing has unwound.
+struct NotStarted(Box<dyn Error + Send + Sync>);
 
 impl TaskError {
-    pub(crate) fn ended(raised: Raised) -> Self {
-        Self(Kind::Ended(raised))
+    /// From what unwound the body.
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+        Self(payload)
     }
 
-    pub(crate) fn not_started(error: SwitchError) -> Self {
-        Self(Kind::NotStarted(error))
+    pub(crate) fn killed() -> Self {
+        // Takes no memory, as the type has no size.
+        Self(Box::new(GreenletExit))
+    }
+
+    /// There was no stack for it, or no thread.
+    pub(crate) fn not_started(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(NotStarted(Box::new(error))))
     }
 
     /// Whether the task was killed (gevent's `GreenletExit`), before it ran or while it waited.
     pub fn is_killed(&self) -> bool {
-        matches!(&self.0, Kind::Ended(raised) if raised.is_exit())
+        self.0.is::<GreenletExit>()
     }
 
-    /// Whether the task never ran, because there was no memory for its stack.
+    /// Whether the task never ran, because there was no memory for its stack, no thread for it, or
+    /// its thread was ending.
     pub fn is_not_started(&self) -> bool {
-        matches!(self.0, Kind::NotStarted(_))
+        self.0.is::<NotStarted>()
+    }
+
+    /// Whether a [`Timeout`](crate::Timeout) unwound the task and nobody caught it.
+    pub fn is_timeout(&self) -> bool {
+        self.0.is::<Expired>()
     }
 
     /// The message of the panic that ended the task, if it was one with a message.
     pub fn message(&self) -> Option<&str> {
-        match &self.0 {
-            Kind::Ended(raised) => raised.message(),
-            Kind::NotStarted(_) => None,
-        }
+        payload_message(&*self.0)
+    }
+
+    /// What the task unwound with, if that is an `E`: the error of a
+    /// [`kill_with`](super::Task::kill_with) or of a timeout, or the payload of a panic.
+    pub fn downcast_ref<E: Any>(&self) -> Option<&E> {
+        self.0.downcast_ref()
     }
 
     /// The payload of the panic that ended the task, as [`std::thread::JoinHandle::join`] returns
-    /// it.
+    /// it. For a task that did not start, the text that says why.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        match self.0 {
-            Kind::Ended(raised) => raised.into_payload(),
-            Kind::NotStarted(error) => Box::new(error.to_string()),
-        }
+        self.0.downcast::<NotStarted>().map_or_else(|payload| payload, |why| Box::new(why.0.to_string()))
     }
 
     /// Goes on with the panic that ended the task, here.
@@ -58,24 +74,24 @@ impl TaskError {
 
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Ended(raised) if raised.is_exit() => f.write_str("the task was killed"),
-            Kind::Ended(raised) => match raised.message() {
-                Some(message) => write!(f, "the task panicked: {message}"),
-                None => f.write_str("the task panicked"),
-            },
-            Kind::NotStarted(error) => write!(f, "the task did not start: {error}"),
+        if self.is_killed() {
+            f.write_str("the task was killed")
+        } else if let Some(NotStarted(why)) = self.0.downcast_ref() {
+            write!(f, "the task did not start: {why}")
+        } else if let Some(expired) = self.0.downcast_ref::<Expired>() {
+            write!(f, "the task {expired}")
+        } else if let Some(message) = self.message() {
+            write!(f, "the task panicked: {message}")
+        } else {
+            f.write_str("the task panicked")
         }
     }
 }
 
 impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Ended(raised) => f.debug_tuple("TaskError").field(raised).finish(),
-            Kind::NotStarted(error) => f.debug_tuple("TaskError").field(error).finish(),
-        }
+        f.debug_tuple("TaskError").field(&format_args!("{self}")).finish()
     }
 }
 
-impl std::error::Error for TaskError {}
+impl Error for TaskError {}

@@ -6,13 +6,27 @@
 
 mod error;
 mod green_thread;
+mod handle;
+mod ident;
 mod join;
+mod kill;
+mod life;
+mod links;
+mod memory;
+mod rare;
+mod shared;
 mod spawn;
+mod tree;
 
 pub use self::error::TaskError;
 pub use self::green_thread::GreenThread;
-pub use self::join::join_all;
+pub use self::handle::Task;
+pub use self::join::{IWait, iwait, join_all, wait};
+pub use self::kill::kill_all;
+pub(crate) use self::links::Callbacks;
+pub use self::links::LinkId;
 pub use self::spawn::{spawn, spawn_later};
+pub use self::tree::task_tree;
 
 use std::time::{Duration, Instant};
 
@@ -64,4 +78,21 @@ pub fn sleep_until(deadline: Instant) {
 #[track_caller]
 pub fn yield_now() {
     hub::here().yield_now();
+}
+
+/// Waits until nothing else is ready to run, and there is nothing to do but to wait for I/O or timers
+/// (gevent's `idle`). Several who do this go on one after the other, in the order in which they came.
+///
+/// # Panics
+///
+/// As [`sleep`].
+///
+/// ```
+/// let busy = greenlet::spawn(|| (0..10).for_each(|_| greenlet::yield_now()));
+/// greenlet::idle();
+/// assert!(busy.is_finished());
+/// ```
+#[track_caller]
+pub fn idle() {
+    hub::here().idle();
 }

@@ -22,9 +22,5 @@ fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
             assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
         });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("\"failing\" failed: the greenlet panicked: oh no"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("\"failing\" failed: the task panicked: oh no"), "{}", stderr(&output));
 }

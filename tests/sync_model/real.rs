@@ -28,7 +28,7 @@ pub fn run(program: &Program) -> std::thread::Result<Vec<Entry>> {
         tasks.iter().for_each(|task| task.kill().unwrap());
         yield_now();
         yield_now();
-        assert!(tasks.iter().all(GreenThread::is_finished));
+        assert!(tasks.iter().all(|task| task.is_finished()));
         for queue in &world.queues {
             let waiting = (queue.line.getting(), queue.line.putting());
             assert_eq!(waiting, (0, 0), "nobody is left");

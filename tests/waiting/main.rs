@@ -62,7 +62,7 @@ fn those_who_wait_are_served_in_the_order_in_which_they_came() {
         let tasks = waiters(&kind, 5, &log, &set_event());
         give_to(&kind, 5);
         assert_eq!(log.take(), ["0", "1", "2", "3", "4"], "{}", kind.name);
-        assert!(tasks.iter().all(GreenThread::is_successful), "{}", kind.name);
+        assert!(tasks.iter().all(|task| task.is_successful()), "{}", kind.name);
     }
 }
 
@@ -128,7 +128,7 @@ fn what_a_waiter_was_woken_for_goes_to_the_next_one_if_it_is_killed_before_it_ru
             give_to(&kind, 1);
         }
         assert!(tasks.iter().all(|task| task.wait(Some(FOREVER))), "{}", kind.name);
-        assert!(tasks.iter().all(GreenThread::is_successful), "{}", kind.name);
+        assert!(tasks.iter().all(|task| task.is_successful()), "{}", kind.name);
     }
 }
 

@@ -1,0 +1,374 @@
+//! A task in memory: what its handles, its body and the hub share, in one allocation.
+//!
+//! The types of the body and of the value are erased here. What is done with memory by hand is in
+//! this file and in `memory`; neither knows how a task is run or ended.
+
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::{self, ManuallyDrop};
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+
+use super::TaskError;
+use super::memory::{self, Size};
+use super::rare::Rare;
+use crate::hub::{Fiber, WaitQueue};
+
+/// What is known of a task without its types. The hub's record comes first: the address of the one
+/// is that of the other.
+#[repr(C)]
+pub(super) struct Shared {
+    pub(super) fiber: Fiber,
+    kind: &'static Kind,
+    /// Who waits for the end.
+    pub(super) waiting: WaitQueue,
+    rare: UnsafeCell<Option<Box<Rare>>>,
+    /// The number of its greenlet, and of the one that spawned it.
+    pub(super) id: u64,
+    pub(super) spawner: u64,
+    /// Handles, and one for the body until that has ended.
+    refs: Cell<u32>,
+    stage: Cell<Stage>,
+    /// Whether the body has begun to run.
+    pub(super) started: Cell<bool>,
+    /// Whether the value or the error has been moved out.
+    taken: Cell<bool>,
+}
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The body is there.
+    Unstarted,
+    /// Nothing is there: the body runs, or is about to be dropped unrun.
+    Running,
+    /// The value is there, unless it was taken.
+    Returned,
+    /// The error is there, unless it was taken: that of a kill, or another one.
+    Killed,
+    Failed,
+}
+
+/// What a body unwinds with.
+type Payload = Box<dyn Any + Send>;
+
+/// What differs from one type of task to another.
+struct Kind {
+    size: Size,
+    /// Where the slot is.
+    slot: usize,
+    run: unsafe fn(NonNull<()>) -> Result<(), Payload>,
+    drop_body: unsafe fn(NonNull<()>, &mut dyn FnMut()),
+    drop_value: unsafe fn(NonNull<()>),
+}
+
+#[repr(C)]
+struct Whole<F, T> {
+    shared: Shared,
+    slot: UnsafeCell<Slot<F, T>>,
+}
+
+/// The stage tells which of them is there, if any.
+union Slot<F, T> {
+    body: ManuallyDrop<F>,
+    value: ManuallyDrop<T>,
+    #[expect(dead_code, reason = "only makes room: an error is the same for all types")]
+    error: ManuallyDrop<TaskError>,
+}
+
+impl Shared {
+    #[inline]
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(self.stage.get(), Stage::Unstarted | Stage::Running)
+    }
+
+    pub(super) fn is_unstarted(&self) -> bool {
+        self.stage.get() == Stage::Unstarted
+    }
+
+    /// Whether there is anything to drop.
+    #[inline]
+    fn owns_something(&self) -> bool {
+        // SAFETY: only looked at.
+        let rare = unsafe { &*self.rare.get() };
+        let taken = self.taken.get() || self.stage.get() == Stage::Running;
+        !taken || self.fiber.has_interrupts() || rare.is_some()
+    }
+
+    /// Whether it has ended without a panic; a kill is not one.
+    pub(super) fn is_successful(&self) -> bool {
+        matches!(self.stage.get(), Stage::Returned | Stage::Killed)
+    }
+
+    /// What few tasks have, if this one has it.
+    #[inline]
+    pub(super) fn rare(&self) -> Option<&Rare> {
+        // SAFETY: once made it stays as long as the task.
+        unsafe { (*self.rare.get()).as_deref() }
+    }
+
+    pub(super) fn rare_or_new(&self) -> &Rare {
+        // SAFETY: nobody has a reference to what is not there yet; for the rest as above.
+        unsafe { (*self.rare.get()).get_or_insert_default() }
+    }
+}
+
+/// A counted pointer to a task.
+pub(super) struct Counted(NonNull<Shared>);
+
+impl Counted {
+    /// A task that has not begun to run, with one count.
+    #[inline]
+    pub(super) fn new<F: FnOnce() -> T + 'static, T: 'static>(
+        fiber: Fiber,
+        id: u64,
+        spawner: u64,
+        body: F,
+    ) -> Self {
+        let kind: &'static Kind = const { &Kind::of::<F, T>() };
+        let whole = memory::take(&kind.size).cast::<Whole<F, T>>();
+        let shared = Shared {
+            fiber,
+            kind,
+            waiting: WaitQueue::new(),
+            rare: UnsafeCell::new(None),
+            id,
+            spawner,
+            refs: Cell::new(1),
+            stage: Cell::new(Stage::Unstarted),
+            started: Cell::new(false),
+            taken: Cell::new(false),
+        };
+        let slot = UnsafeCell::new(Slot { body: ManuallyDrop::new(body) });
+        // SAFETY: memory of this layout, which is nobody else's.
+        unsafe { whole.write(Whole { shared, slot }) };
+        Self(whole.cast())
+    }
+
+    /// Gives this count up, unless it is the last one.
+    #[inline]
+    pub(super) fn into_last(self) -> Option<Self> {
+        let left = self.refs.get() - 1;
+        if left == 0 {
+            return Some(self);
+        }
+        self.refs.set(left);
+        mem::forget(self);
+        None
+    }
+
+    /// The hub's record of the task, which is the task.
+    pub(super) fn as_record(&self) -> *mut () {
+        self.0.as_ptr().cast()
+    }
+
+    /// One more count of the task of a record.
+    ///
+    /// # Safety
+    ///
+    /// It is from [`as_record`](Self::as_record), and the task is there.
+    pub(super) unsafe fn of_record(record: NonNull<()>) -> Self {
+        // SAFETY: the caller's word.
+        ManuallyDrop::new(Self(record.cast())).deref().clone()
+    }
+
+    /// Calls the body; ends the task with its value, or returns what unwound it.
+    #[inline]
+    pub(super) fn run(&self) -> Result<(), Payload> {
+        self.started.set(true);
+        let slot = self.use_body();
+        // SAFETY: the body is there, and this is the last use of it.
+        unsafe { (self.kind.run)(slot) }?;
+        self.stage.set(Stage::Returned);
+        Ok(())
+    }
+
+    /// Drops the body unrun, after a call of `first`, which finds the task without a body.
+    pub(super) fn drop_body(&self, mut first: impl FnMut()) {
+        let slot = self.use_body();
+        // SAFETY: the body is there, and this is the last use of it.
+        unsafe { (self.kind.drop_body)(slot, &mut first) };
+    }
+
+    fn use_body(&self) -> NonNull<()> {
+        assert!(self.stage.replace(Stage::Running) == Stage::Unstarted, "a body is used once");
+        self.slot()
+    }
+
+    /// Ends a task that has no value. It has no body any more.
+    pub(super) fn fail(&self, error: TaskError) {
+        assert!(self.stage.get() == Stage::Running, "a task ends once, and after its body");
+        let stage = if error.is_killed() { Stage::Killed } else { Stage::Failed };
+        // SAFETY: every slot has room for it, and there is nothing in this one.
+        unsafe { self.slot().cast().write(error) };
+        self.stage.set(stage);
+    }
+
+    /// The value or the error, once the task has ended.
+    ///
+    /// # Safety
+    ///
+    /// The task's value is a `T`, and nothing takes it while the reference lives.
+    pub(super) unsafe fn result<T>(&self) -> Option<Result<&T, &TaskError>> {
+        if self.taken.get() || !self.has_ended() {
+            return None;
+        }
+        // SAFETY: the stage tells what is there; for the rest, the caller's word.
+        unsafe {
+            Some(match self.stage.get() {
+                Stage::Returned => Ok(self.slot().cast().as_ref()),
+                _ => Err(self.slot().cast().as_ref()),
+            })
+        }
+    }
+
+    /// Moves the value or the error out.
+    ///
+    /// # Safety
+    ///
+    /// The task's value is a `T`, and there is no reference to it or to the error.
+    pub(super) unsafe fn take<T>(&self) -> Option<Result<T, TaskError>> {
+        if !self.has_ended() || self.taken.replace(true) {
+            return None;
+        }
+        // SAFETY: the stage tells what is there, and `taken` makes this the last use; for the rest, the
+        // caller's word.
+        unsafe {
+            Some(match self.stage.get() {
+                Stage::Returned => Ok(self.slot().cast().read()),
+                _ => Err(self.slot().cast().read()),
+            })
+        }
+    }
+
+    fn slot(&self) -> NonNull<()> {
+        // SAFETY: every `Shared` is the beginning of a `Whole`.
+        unsafe { self.0.cast::<()>().byte_add(self.kind.slot) }
+    }
+}
+
+impl Deref for Counted {
+    type Target = Shared;
+
+    #[inline]
+    fn deref(&self) -> &Shared {
+        // SAFETY: kept by this count.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for Counted {
+    #[inline]
+    fn clone(&self) -> Self {
+        let refs = self.refs.get().checked_add(1).expect("fewer than 2^32 handles of one task");
+        self.refs.set(refs);
+        Self(self.0)
+    }
+}
+
+impl Drop for Counted {
+    #[inline]
+    fn drop(&mut self) {
+        let left = self.refs.get() - 1;
+        self.refs.set(left);
+        if left == 0 {
+            // SAFETY: that was the last count.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+/// Ends the life of a task in memory.
+///
+/// # Safety
+///
+/// Nobody has the task any more.
+#[inline]
+unsafe fn free(shared: NonNull<Shared>) {
+    // SAFETY: still there.
+    let this = unsafe { shared.as_ref() };
+    // SAFETY: the caller's word.
+    unsafe {
+        if this.owns_something() {
+            drop_and_free(shared);
+        } else {
+            memory::give_back(shared.cast(), &this.kind.size);
+        }
+    }
+}
+
+/// Drops what there is of a task and gives its memory back, also if a destructor panics.
+///
+/// # Safety
+///
+/// As for [`free`].
+#[inline(never)]
+unsafe fn drop_and_free(shared: NonNull<Shared>) {
+    struct GiveBack(NonNull<Shared>, &'static Size);
+    impl Drop for GiveBack {
+        fn drop(&mut self) {
+            // SAFETY: by the word given to `free`.
+            unsafe { memory::give_back(self.0.cast(), self.1) };
+        }
+    }
+    // SAFETY: by the caller's word; the stage tells what is there.
+    unsafe {
+        let this = shared.as_ref();
+        let (kind, stage, taken) = (this.kind, this.stage.get(), this.taken.get());
+        let slot = shared.cast::<()>().byte_add(kind.slot);
+        let _give_back = GiveBack(shared, &kind.size);
+        ptr::drop_in_place(shared.as_ptr());
+        match stage {
+            _ if taken => {}
+            Stage::Unstarted => (kind.drop_body)(slot, &mut || ()),
+            Stage::Running => {}
+            Stage::Returned => (kind.drop_value)(slot),
+            Stage::Killed | Stage::Failed => slot.cast::<TaskError>().drop_in_place(),
+        }
+    }
+}
+
+impl Kind {
+    const fn of<F: FnOnce() -> T, T>() -> Self {
+        Self {
+            size: Size::of::<Whole<F, T>>(),
+            slot: mem::offset_of!(Whole<F, T>, slot),
+            run: run::<F, T>,
+            drop_body: drop_body::<F, T>,
+            drop_value: drop_value::<F, T>,
+        }
+    }
+}
+
+/// # Safety
+///
+/// The slot holds the body, which is not used again.
+unsafe fn run<F: FnOnce() -> T, T>(slot: NonNull<()>) -> Result<(), Payload> {
+    let slot = slot.cast::<Slot<F, T>>().as_ptr();
+    // Straight into its place: it may be large.
+    // SAFETY: the caller's word; with the body moved out, the slot is free for the value.
+    catch_unwind(AssertUnwindSafe(|| unsafe {
+        let body = ManuallyDrop::take(&mut (*slot).body);
+        (*slot).value = ManuallyDrop::new(body());
+    }))
+}
+
+/// Moves the body out, calls `first`, and drops the body.
+///
+/// # Safety
+///
+/// The slot holds the body, which is not used again.
+unsafe fn drop_body<F, T>(slot: NonNull<()>, first: &mut dyn FnMut()) {
+    // SAFETY: the caller's word.
+    let _body = unsafe { ManuallyDrop::take(&mut slot.cast::<Slot<F, T>>().as_mut().body) };
+    first();
+}
+
+/// # Safety
+///
+/// The slot holds the value, which is not used again.
+unsafe fn drop_value<F, T>(slot: NonNull<()>) {
+    // SAFETY: the caller's word.
+    unsafe { ManuallyDrop::drop(&mut slot.cast::<Slot<F, T>>().as_mut().value) };
+}

@@ -1,0 +1,116 @@
+//! Other threads, and the end of a thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use greenlet::hub::HubHandle;
+use greenlet::sync::Event;
+use greenlet::{sleep, spawn, spawn_later, yield_now};
+
+use crate::{FOREVER, MS, reports};
+
+/// Runs `f` on a thread of its own, to its end, thread-locals included.
+fn on_a_thread(f: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(f).join().unwrap();
+}
+
+/// E17.
+#[test]
+fn other_threads_spawn_tasks_through_a_handle() {
+    thread_local! {
+        static DONE: Rc<Event> = Rc::default();
+    }
+    let handle = HubHandle::current();
+    let spawner = std::thread::spawn(move || {
+        handle
+            .spawn(|| {
+                sleep(MS);
+                DONE.with(|done| done.set());
+            })
+            .unwrap();
+    });
+    // The handle keeps the hub waiting; once that is gone, its task does.
+    DONE.with(Rc::clone).wait();
+    spawner.join().unwrap();
+}
+
+#[test]
+fn a_handle_to_an_ended_hub_refuses() {
+    let handle = std::thread::spawn(HubHandle::current).join().unwrap();
+    assert!(handle.spawn(|| ()).is_err());
+}
+
+#[test]
+fn parked_tasks_are_unwound_when_their_thread_ends() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        struct Tell(std::sync::mpsc::Sender<u32>);
+        impl Drop for Tell {
+            fn drop(&mut self) {
+                self.0.send(1).unwrap();
+            }
+        }
+        for n in 0..10 {
+            let tell = Tell(sender.clone());
+            // Half of them wait, half never get to run.
+            drop(spawn(move || {
+                let _tell = tell;
+                sleep(FOREVER);
+            }));
+            if n == 4 {
+                yield_now();
+            }
+        }
+    })
+    .join()
+    .unwrap();
+    assert_eq!(receiver.iter().sum::<u32>(), 10);
+}
+
+#[test]
+fn a_task_that_catches_its_kill_and_waits_again_does_not_keep_its_thread_alive() {
+    reports();
+    on_a_thread(|| {
+        drop(spawn(|| {
+            loop {
+                let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+            }
+        }));
+        yield_now();
+    });
+}
+
+#[test]
+fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
+    struct SpawnOnDrop(std::sync::mpsc::Sender<()>);
+    impl Drop for SpawnOnDrop {
+        fn drop(&mut self) {
+            let sender = self.0.clone();
+            assert!(spawn(move || drop(sender)).join().unwrap_err().is_not_started());
+        }
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_a_thread(move || {
+        let (parked, unstarted) = (SpawnOnDrop(sender.clone()), SpawnOnDrop(sender));
+        drop(spawn(move || {
+            let _held = parked;
+            Event::new().wait();
+        }));
+        yield_now();
+        drop(spawn(move || drop(unstarted)));
+    });
+    assert!(receiver.recv().is_err(), "every sender is gone");
+}
+
+#[test]
+fn a_task_that_was_to_start_later_is_dropped_when_its_thread_ends() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    on_a_thread(move || {
+        drop(spawn(|| {
+            let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+        }));
+        drop(spawn_later(5 * MS, move || drop(sender)));
+        yield_now();
+    });
+    assert!(receiver.recv().is_err());
+}
