@@ -64,6 +64,7 @@
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
 //! | 5 | [`dns`], [`net`], [`process`], [`signal`] | name lookups, sockets, child processes, signals |
+//! | 6 | [`server`] | servers of connections and datagrams |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
 //!
@@ -100,6 +101,8 @@ pub mod pool;
 pub mod process;
 #[cfg(feature = "hub")]
 pub mod queue;
+#[cfg(feature = "hub")]
+pub mod server;
 #[cfg(feature = "hub")]
 pub mod signal;
 #[cfg(feature = "hub")]

@@ -30,6 +30,8 @@ pub enum ReportKind {
     Undelivered,
     /// A spawned task panicked. Whoever joins it is told as well.
     TaskFailed,
+    /// A [server](crate::server) could not accept, and tries again after a pause.
+    AcceptFailed,
 }
 
 impl<'a> Report<'a> {
@@ -66,6 +68,7 @@ impl fmt::Display for Report<'_> {
             ReportKind::Abandoned => write!(f, "{greenlet} is leaked: {cause}"),
             ReportKind::Undelivered => write!(f, "{greenlet}, undelivered: {cause}"),
             ReportKind::TaskFailed => write!(f, "{greenlet} failed: {cause}"),
+            ReportKind::AcceptFailed => write!(f, "{greenlet} cannot accept, and tries again: {cause}"),
         }
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn set_option(fd: RawFd, option: libc::c_int, value: libc::c_int) -> 
 }
 
 /// An option of the socket layer that is a number.
-fn option(fd: RawFd, option: libc::c_int) -> io::Result<libc::c_int> {
+pub(super) fn option(fd: RawFd, option: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
     let place = ptr::from_mut(&mut value).cast();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use super::{ListenOptions, TcpStream, ToSocketAddrs, socket};
+use super::{ListenOptions, TcpStream, ToSocketAddrs, socket, sys};
 use crate::hub::Source;
 use crate::os::descriptor;
 
@@ -50,6 +50,11 @@ impl TcpListener {
     /// Listens in a way that can be chosen.
     pub fn options() -> ListenOptions {
         ListenOptions::new()
+    }
+
+    /// Whether others may listen at the same port.
+    pub(crate) fn reuse_port(&self) -> io::Result<bool> {
+        Ok(sys::option(self.source.raw_fd(), libc::SO_REUSEPORT)? != 0)
     }
 
     /// Waits for a connection; returns it with the address of the other side.

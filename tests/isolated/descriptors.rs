@@ -2,10 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use greenlet::net::{TcpListener, TcpStream, UnixStream};
-use greenlet::{join_all, spawn};
+use greenlet::server::StreamServer;
+use greenlet::{ReportKind, join_all, spawn};
 
 use crate::{isolated, stderr};
 
@@ -40,6 +43,38 @@ fn accepting_without_descriptors_is_an_error_and_works_when_there_are_some_again
             assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
         },
     );
+}
+
+// gevent 88
+#[test]
+fn a_server_without_descriptors_reports_that_and_serves_when_there_are_some_again() {
+    let case = "descriptors::a_server_without_descriptors_reports_that_and_serves_when_there_are_some_again";
+    let output = isolated(case, || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = StreamServer::new(listener, |(mut stream, _)| stream.write_all(b"x")).unwrap();
+        server.start().unwrap();
+        // Without a wait, in which it would be accepted.
+        let client = std::net::TcpStream::connect(server.local_addr()).unwrap();
+        let mut client = TcpStream::from_std(client).unwrap();
+        limit(20);
+        let reports = Arc::new(AtomicU32::new(0));
+        greenlet::set_report_hook({
+            let reports = reports.clone();
+            move |report| {
+                assert_eq!(report.kind(), ReportKind::AcceptFailed);
+                eprintln!("{report}");
+                reports.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let mut all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        while reports.load(Ordering::Relaxed) < 3 {
+            greenlet::sleep(Duration::from_millis(1));
+        }
+        all.clear();
+        client.read_exact(&mut [0]).unwrap();
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\"server\" cannot accept, and tries again: Too many open files"));
 }
 
 #[test]
