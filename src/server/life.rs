@@ -243,7 +243,6 @@ impl<I: Intake> Shared<I> {
                 Err(error) if is_about_one_peer(&error) => {}
                 Err(error) if is_final(&error) => return self.fail(time, error),
                 Err(error) => {
-                    drop(room);
                     report(&error);
                     sleep(pause);
                     pause = (2 * pause).min(LONGEST_PAUSE);
