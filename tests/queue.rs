@@ -16,7 +16,7 @@ use greenlet::queue::{
 };
 use greenlet::{GreenThread, sleep, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, Log, MS, StaysOnItsThread, end, settle, spin};
+use common::{FOREVER, Log, MS, StaysOnItsThread, end, repeat_until, settle, spin};
 
 // Everything is made at compile time.
 const _: (Queue<u8>, LifoQueue<u8>, Channel<u8>) =
@@ -161,19 +161,12 @@ fn an_item_on_its_way_through_a_channel_outlives_both_its_putter_and_its_getter(
     settle();
     let putter = putter(&channel, "on its way");
     // Wakes the getter, and waits behind it.
-    yield_now_until(|| channel.getting() == 0);
+    repeat_until(|| channel.getting() == 0, yield_now);
     getter.kill().unwrap();
     settle();
     assert!(getter.is_finished() && !putter.is_finished(), "nobody has taken it");
     end(&putter);
     assert_eq!(channel.get(), Ok("on its way"));
-}
-
-/// Yields to one greenlet after the other. The condition is looked at after each, before the next.
-fn yield_now_until(condition: impl Fn() -> bool) {
-    while !condition() {
-        yield_now();
-    }
 }
 
 /// gevent 59; eventlet 60; do-not-repeat E6.
@@ -476,21 +469,17 @@ fn a_queue_counts_those_who_wait() {
 
 /// gevent 64.
 #[test]
-fn a_loop_over_a_queue_that_is_always_ready_lets_others_run() {
-    for _ in 0..2 {
-        let (queue, stop) = (Queue::unbounded(), Rc::new(Cell::new(false)));
-        drop(spawn({
-            let stop = stop.clone();
-            move || {
-                sleep(MS);
-                stop.set(true);
-            }
-        }));
-        queue.put(0_u64).unwrap();
-        while !stop.get() {
-            queue.put(queue.get().unwrap() + 1).unwrap();
+fn a_loop_over_a_queue_that_is_always_ready_lets_timers_fire() {
+    let (queue, stop) = (Queue::unbounded(), Rc::new(Cell::new(false)));
+    drop(spawn({
+        let stop = stop.clone();
+        move || {
+            sleep(MS);
+            stop.set(true);
         }
-    }
+    }));
+    queue.put(0_u64).unwrap();
+    repeat_until(|| stop.get(), || queue.put(queue.get().unwrap() + 1).unwrap());
 }
 
 /// gevent 61.

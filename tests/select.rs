@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenlet::queue::{Channel, GetError, PriorityQueue, PutError, Queue, Select};
 use greenlet::{TimeoutError, join_all, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, MS, end, settle};
+use common::{FOREVER, MS, end, repeat_until, settle};
 
 #[derive(Debug, PartialEq)]
 enum Heard {
@@ -168,10 +168,11 @@ fn choosing_in_a_loop_lets_others_run() {
         let stop = stop.clone();
         move || stop.set(true)
     }));
-    while !stop.get() {
+    let choose = || {
         let mut item = Some(());
         Select::new().put(&queue, &mut item, |put| put.unwrap()).wait();
-    }
+    };
+    repeat_until(|| stop.get(), choose);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use greenlet::sync::{
 };
 use greenlet::{join_all, sleep, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, Log, MS, StaysOnItsThread, end, settle, spin};
+use common::{FOREVER, Log, MS, StaysOnItsThread, end, repeat_until, settle, spin};
 
 // Everything that can be is made at compile time.
 const _: (Event, Semaphore, BoundedSemaphore, RLock, Condvar, Barrier) = (
@@ -315,9 +315,7 @@ fn a_loop_over_a_free_lock_lets_others_run() {
         let stop = stop.clone();
         move || stop.set(true)
     }));
-    while !stop.get() {
-        *mutex.lock() += 1;
-    }
+    repeat_until(|| stop.get(), || *mutex.lock() += 1);
 }
 
 /// eventlet 57; gevent 67.

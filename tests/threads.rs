@@ -19,7 +19,7 @@ use greenlet::threads::{
 };
 use greenlet::{GreenThread, join_all, sleep, spawn, with_timeout, yield_now};
 
-use common::{FOREVER, MS, end, settle};
+use common::{FOREVER, MS, end, repeat_until, settle};
 
 const fn is_shared<T: Send + Sync>() {}
 const _: () = {
@@ -387,8 +387,9 @@ fn a_loop_over_a_channel_that_is_always_ready_lets_others_run() {
         let stop = stop.clone();
         move || stop.set(true)
     }));
-    while !stop.get() {
+    let pass = || {
         sender.send(1).unwrap();
         receiver.recv().unwrap();
-    }
+    };
+    repeat_until(|| stop.get(), pass);
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use greenlet::{GreenThread, yield_now};
 
 pub const MS: Duration = Duration::from_millis(1);
-/// Longer than any test runs.
-pub const FOREVER: Duration = Duration::from_secs(1000);
+/// Longer than any test has to wait.
+pub const FOREVER: Duration = Duration::from_secs(20);
 
 /// What happened, in order. Clones write into the same one.
 #[derive(Clone, Default)]
@@ -31,6 +31,18 @@ impl Log {
 /// Runs everybody who is ready, and who gets ready by that, as long as that goes on for.
 pub fn settle() {
     (0..20).for_each(|_| yield_now());
+}
+
+/// Does something until a condition holds, which is not to take for ever.
+pub fn repeat_until(condition: impl Fn() -> bool, mut something: impl FnMut()) {
+    let most = 20_000_000;
+    assert!(
+        (0..most).any(|_| condition() || {
+            something();
+            false
+        }),
+        "it never came to that"
+    );
 }
 
 /// Lets the time pass, and nobody run.
