@@ -86,7 +86,8 @@ impl World {
     }
 
     fn step(self: &Rc<Self>, depth: u32) {
-        let short = Some(Duration::from_micros(self.pick(30) as u64));
+        let brief = Duration::from_micros(self.pick(30) as u64);
+        let short = Some(brief);
         let deeper = depth.checked_sub(1);
         match (self.pick(24), deeper) {
             (0..=2, Some(depth)) => drop(self.spawn_one(depth)),
@@ -94,7 +95,7 @@ impl World {
             (4, Some(depth)) => drop(self.spawn_one(depth).join_timeout(Duration::ZERO)),
             (5, Some(depth)) => {
                 let body = self.body(depth);
-                drop(self.pool.spawn_timeout(short.unwrap_or_default(), body).map(drop));
+                drop(self.pool.spawn_timeout(brief, body).map(drop));
             }
             (6, Some(depth)) => {
                 let world = self.clone();
@@ -127,7 +128,7 @@ impl World {
             (17, _) => self.event.set(),
             (18, _) => self.event.clear(),
             (19, _) => {
-                let _slot = self.slots.acquire_timeout(short.unwrap_or_default());
+                let _slot = self.slots.acquire_timeout(brief);
                 yield_now();
             }
             (20, _) => std::mem::forget(Timeout::start_new(short)),
