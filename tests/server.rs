@@ -140,7 +140,7 @@ fn stopping_waits_for_handlers_until_a_deadline_and_then_kills_them() {
     server.start().unwrap();
     let (quick, mut slow) = (greeted(&server), greeted(&server));
     let quick = spawn(move || drop(quick));
-    assert_eq!(server.stop(Some(5 * MS)).unwrap(), 1);
+    assert_eq!(server.stop(Some(300 * MS)).unwrap(), 1);
     assert_eq!((unwound.get(), server.handling()), (2, 0));
     assert_eq!(slow.read(&mut [0]).unwrap(), 0);
     quick.join().unwrap();
