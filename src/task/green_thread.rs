@@ -139,3 +139,31 @@ impl<T: 'static> fmt::Debug for GreenThread<T> {
         f.debug_struct("GreenThread").field("task", &self.task).field("error", &self.error()).finish()
     }
 }
+
+/// Handles stay on their thread.
+///
+/// ```compile_fail
+/// let task = greenlet::spawn(|| 1);
+/// std::thread::spawn(move || task.join());
+/// ```
+///
+/// ```compile_fail
+/// let task = greenlet::Task::clone(&greenlet::spawn(|| 1));
+/// std::thread::spawn(move || task.kill());
+/// ```
+///
+/// ```compile_fail
+/// let timeout = greenlet::Timeout::new(None);
+/// std::thread::spawn(move || timeout.cancel());
+/// ```
+///
+/// A value that is lent out cannot be taken meanwhile.
+///
+/// ```compile_fail
+/// let task = greenlet::spawn(|| String::new());
+/// let lent = task.value();
+/// drop(task.join());
+/// drop(lent);
+/// ```
+#[cfg(doctest)]
+struct CompileFail;

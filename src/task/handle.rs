@@ -75,9 +75,8 @@ impl Task {
     #[track_caller]
     fn wait_until(&self, until: Option<Instant>) -> bool {
         if !self.is_finished() {
-            let hub = hub::here();
-            assert!(!self.is(hub.current()), "a task cannot wait for its own end");
-            hub.wait(&self.shared.waiting, until, "the end of a task");
+            self.refuse_itself();
+            hub::here().wait(&self.shared.waiting, until, "the end of a task");
         }
         self.is_finished()
     }
@@ -96,6 +95,15 @@ impl Task {
         self.wait_until(None);
         while self.shared.rare().is_some_and(|rare| !rare.links.are_finished()) {
             hub::here().wait(&self.shared.waiting, None, "the links of a task");
+        }
+    }
+
+    /// Nobody can wait for its own end, but one who was killed unwinds at the attempt.
+    #[track_caller]
+    fn refuse_itself(&self) {
+        if hub::existing().is_some_and(|hub| self.is(hub.current())) {
+            self.shared.fiber.raise_interrupt();
+            panic!("a task cannot wait for its own end");
         }
     }
 
@@ -180,7 +188,9 @@ impl Task {
 }
 
 impl Waitable for Task {
+    #[track_caller]
     fn watched(&self) -> Watched<'_> {
+        self.refuse_itself();
         Watched { is_ready: self.is_finished(), waiting: &self.shared.waiting }
     }
 }

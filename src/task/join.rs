@@ -57,6 +57,10 @@ pub fn wait<W: Waitable>(
 /// What is ready already comes first. Others may run between two items. Dropped half way, it leaves
 /// nothing behind in what it waited for.
 ///
+/// # Panics
+///
+/// If a task waits for itself so; the same goes for [`wait`] and [`join_all`].
+///
 /// ```
 /// use std::time::Duration;
 /// use greenlet::{iwait, sleep, spawn};

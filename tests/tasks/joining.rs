@@ -8,7 +8,7 @@ use std::time::Duration;
 use greenlet::hub::Waitable;
 use greenlet::sync::{AsyncResult, Event};
 use greenlet::{
-    GreenThread, Timeout, TimeoutError, iwait, join_all, sleep, spawn, wait, with_timeout, yield_now,
+    GreenThread, Task, Timeout, TimeoutError, iwait, join_all, sleep, spawn, wait, with_timeout, yield_now,
 };
 
 use crate::{FOREVER, MS, log, reports};
@@ -117,16 +117,23 @@ fn a_join_under_a_timeout_is_ended_by_that_timeout_and_leaves_nothing_behind() {
 #[test]
 fn a_task_that_waits_for_itself_is_told() {
     reports();
-    let own: Rc<Cell<Option<GreenThread<()>>>> = Rc::default();
-    let task = spawn({
-        let own = own.clone();
-        move || own.take().unwrap().join().unwrap()
+    let waits: [fn(Task); 3] = [
+        |own| _ = own.wait(None),
+        |own| _ = iwait([own]).next(),
+        |own| _ = own.kill_and_wait(None).map(|_| unreachable!("it unwinds before that")),
+    ];
+    for (n, wait_for_itself) in waits.into_iter().enumerate() {
+        let task = spawn(move || wait_for_itself(Task::current().unwrap()));
+        let error = task.join().unwrap_err();
+        assert_eq!(error.is_killed(), n == 2);
+        assert_eq!(reports().iter().any(|report| report.1.contains("cannot wait for its own end")), n < 2);
+    }
+    let killed = spawn(|| {
+        let own = Task::current().unwrap();
+        own.kill().unwrap();
+        join_all([own], None)
     });
-    let watcher = task.clone();
-    own.set(Some(task));
-    assert!(watcher.wait(None));
-    assert!(!watcher.is_successful());
-    assert!(reports()[0].1.contains("cannot wait for its own end"));
+    assert!(killed.join().unwrap_err().is_killed(), "the kill comes first");
 }
 
 /// gevent 11.
