@@ -139,6 +139,9 @@ impl Crew {
     /// Makes a task a member; waits for a place if there is none. It keeps it until it has ended.
     #[track_caller]
     pub(super) fn add(self: &Rc<Self>, task: &Task) {
+        if self.contains(task) {
+            return;
+        }
         if !self.try_take_place() {
             self.wait_for_place(None);
         }

@@ -65,8 +65,8 @@ impl Group {
         self.spawn(body).join()
     }
 
-    /// Makes a task a member until it ends; one that has ended does not become one. In a pool that is
-    /// full this waits for a place.
+    /// Makes a task a member until it ends. One that has ended does not become one, and one that is a
+    /// member stays one. In a pool that is full this waits for a place.
     #[track_caller]
     pub fn add(&self, task: &Task) {
         self.crew.add(task);
