@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenlet::hub::Parker;
@@ -407,6 +408,18 @@ fn kill_all_may_include_the_caller_which_goes_on_to_its_next_wait() {
     });
     assert!(killer.join().unwrap_err().is_killed());
     assert_eq!(join_all(&others, None).len(), 3);
+}
+
+/// It stays in the run queue until then, and nothing of it stays longer.
+#[test]
+fn a_task_killed_in_the_run_queue_is_gone_when_its_turn_has_come() {
+    reports();
+    let error = Arc::new(());
+    let task = spawn(|| ());
+    task.kill_with(error.clone()).unwrap();
+    drop(task);
+    yield_now();
+    assert_eq!(Arc::strong_count(&error), 1);
 }
 
 #[test]
