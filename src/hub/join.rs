@@ -9,9 +9,10 @@ use crate::time::deadline;
 /// Lets all others run until nothing is left that could ever wake one of them, or `timeout` is over;
 /// false in the latter case (gevent's `Hub.join`, and its `wait` without objects).
 ///
-/// What still waits then, waits for something that cannot happen any more. A program that spawns
-/// servers and has nothing else to do calls this at the end of `main`: when `main` returns, tasks are
-/// unwound, not waited for.
+/// What still waits then, waits for something that cannot happen any more. While a
+/// [`HubHandle`](super::HubHandle) to this hub exists, anything can. A program that spawns servers and
+/// has nothing else to do calls this at the end of `main`: when `main` returns, tasks are unwound, not
+/// waited for.
 ///
 /// # Panics
 ///
