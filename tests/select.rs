@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use greenlet::queue::{Channel, GetError, PriorityQueue, PutError, Queue, Select};
-use greenlet::{TimeoutError, join_all, spawn, with_timeout, yield_now};
+use greenlet::sync::{AsyncResult, Event};
+use greenlet::{TimeoutError, join_all, sleep, spawn, with_timeout, yield_now};
 
 use common::{FOREVER, MS, end, repeat_until, settle};
 
@@ -146,6 +147,43 @@ fn the_same_queue_may_be_chosen_twice_and_nobody_meets_itself() {
         .wait();
     assert_eq!(heard, Heard::Number(Ok(2)));
     putter.join().unwrap().unwrap();
+}
+
+#[test]
+fn events_results_and_the_end_of_tasks_can_be_waited_for_together_with_queues() {
+    let (event, result) = (Rc::new(Event::new()), AsyncResult::new());
+    let (task, queue) = (Rc::new(spawn(|| sleep(FOREVER))), Rc::new(Queue::<u32>::unbounded()));
+    let choose = || {
+        let (event, result, task, queue) = (event.clone(), result.clone(), task.clone(), queue.clone());
+        spawn(move || {
+            Select::new()
+                .when(&event, || "event")
+                .when(&event, || "event too")
+                .when(&result, || "result")
+                .when(&*task, || "task")
+                .get(&queue, |_| "queue")
+                .wait()
+        })
+    };
+    let (chooser, other) = (choose(), choose());
+    settle();
+    event.set();
+    event.clear();
+    assert_eq!((chooser.join().unwrap(), other.join().unwrap()), ("event", "event"));
+    let chooser = choose();
+    settle();
+    result.set(1).unwrap();
+    assert_eq!(chooser.join().unwrap(), "result");
+    assert_eq!(choose().join().unwrap(), "result", "it is there already");
+    assert_eq!((queue.getting(), queue.is_empty()), (0, true));
+
+    let chooser = spawn({
+        let task = task.clone();
+        move || Select::new().get(&Queue::<u32>::unbounded(), |_| "queue").when(&*task, || "task").wait()
+    });
+    settle();
+    end(&task);
+    assert_eq!(chooser.join().unwrap(), "task");
 }
 
 #[test]

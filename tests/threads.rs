@@ -158,7 +158,7 @@ fn a_result_from_a_thread_is_set_once_and_everybody_sees_it() {
 #[test]
 fn items_go_from_many_threads_to_greenlets_of_many_hubs_and_each_arrives_once() {
     const SENDERS: usize = 4;
-    const ITEMS: usize = 500;
+    const ITEMS: usize = 200;
     for bound in [0, 1, 10, usize::MAX] {
         let (sender, receiver) = sync_channel(bound);
         let senders: Vec<_> = (0..SENDERS)
@@ -370,7 +370,7 @@ fn no_wake_is_lost_between_looking_and_sleeping() {
     // A second hub and a plain thread, in turns with this one.
     let middle = sync_channel(0);
     let relay = on_a_hub(move || middle.1.iter().for_each(|n: u32| to.send(n).unwrap()));
-    for n in 0..2000 {
+    for n in 0..500 {
         middle.0.send(n).unwrap();
         assert_eq!(from.recv(), Ok(n));
     }

@@ -30,6 +30,8 @@ pub struct Kind {
     /// Whether somebody else can have what a waiter was woken for. Not so if it was woken because its
     /// item had been taken.
     pub can_be_passed_on: bool,
+    /// Whether other threads may give it.
+    pub is_of_threads: bool,
     /// Waits, for as long as there is a timeout, and calls the function while it has what it waited
     /// for. Whether it got it.
     pub wait: AnyWait,
@@ -62,6 +64,7 @@ fn kind<T: 'static>(
         goes_on: false,
         is_strict: true,
         can_be_passed_on: true,
+        is_of_threads: false,
         wait: Rc::new({
             let thing = thing.clone();
             move |timeout, then| wait(&thing, timeout, then)
@@ -118,10 +121,10 @@ pub fn kinds() -> Vec<Kind> {
         choosing_to_put("a choice of getters", Channel::new(), Channel::new()),
     ];
     let meeting = meeting.map(|kind| Kind { can_be_passed_on: false, ..kind });
-    let loose =
-        [condvar(), receiving("a channel of threads", usize::MAX), sending(), receiving("a sender", 0)];
-    let loose = loose.map(|kind| Kind { is_strict: false, ..kind });
-    locks.into_iter().chain(strict).chain(meeting).chain(loose).collect()
+    let of_threads = [receiving("a channel of threads", usize::MAX), sending(), receiving("a sender", 0)];
+    let of_threads = of_threads.map(|kind| Kind { is_strict: false, is_of_threads: true, ..kind });
+    let condition = [Kind { is_strict: false, ..condvar() }];
+    locks.into_iter().chain(strict).chain(meeting).chain(condition).chain(of_threads).collect()
 }
 
 fn semaphore() -> Kind {
@@ -219,14 +222,20 @@ fn reading() -> Kind {
 fn condvar() -> Kind {
     type Shared = (Mutex<u32>, Condvar);
     let wait: Wait<Shared> = |(given, changed), timeout, then| {
-        let timeout = timeout.unwrap_or(crate::common::FOREVER);
-        let (mut given, result) = changed.wait_timeout_while(given.lock(), timeout, |given| *given == 0);
-        if !result.timed_out() {
+        let nothing = |given: &mut u32| *given == 0;
+        let (mut given, timed_out) = match timeout {
+            None => (changed.wait_while(given.lock(), nothing), false),
+            Some(timeout) => {
+                let (given, result) = changed.wait_timeout_while(given.lock(), timeout, nothing);
+                (given, result.timed_out())
+            }
+        };
+        if !timed_out {
             *given -= 1;
             drop(given);
             then();
         }
-        !result.timed_out()
+        !timed_out
     };
     let give: fn(&Shared) = |(given, changed)| {
         *given.try_lock().unwrap() += 1;

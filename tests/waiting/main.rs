@@ -7,6 +7,8 @@
 mod common;
 mod kinds;
 
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use greenlet::sync::Event;
@@ -211,4 +213,23 @@ fn many_waiters_of_whom_some_are_killed_at_any_moment_lose_no_wake() {
             assert!(task.wait(Some(FOREVER)) && task.is_successful(), "{}", kind.name);
         }
     }
+}
+
+#[test]
+fn a_wait_that_can_never_end_is_reported_at_its_place_in_the_users_code() {
+    thread_local! {
+        static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let file = panic.location().map(|location| location.file().to_string());
+        PLACE.with(|place| place.replace(file.unwrap_or_default()));
+    }));
+    for kind in kinds().into_iter().filter(|kind| !kind.is_of_threads) {
+        let payload = catch_unwind(AssertUnwindSafe(|| (kind.wait)(None, &|| ()))).unwrap_err();
+        let report = payload.downcast_ref::<String>().unwrap();
+        assert!(report.starts_with("LoopExit"), "{}: {report}", kind.name);
+        let place = PLACE.with(RefCell::take);
+        assert!(place.ends_with("kinds.rs"), "{}: {place}", kind.name);
+    }
+    drop(std::panic::take_hook());
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::hub::{Fiber, Hub, Node, Ring};
+use crate::hub::{Fiber, Hub, Node, Ring, Waitable};
 use crate::queue::{GetError, PutError, QueueOf, Storage};
 
 /// One thing that may happen, and what to make of it.
@@ -152,5 +152,48 @@ impl<S: Storage, R, F: FnOnce(Result<(), PutError<S::Item>>) -> R> Case<R> for P
     fn finish(self: Box<Self>) -> R {
         let Self { put, then, .. } = *self;
         then(put.into_inner().expect("it has happened"))
+    }
+}
+
+/// Something that wakes all who wait for it.
+pub(super) struct WhenCase<'a, W: ?Sized, F> {
+    what: &'a W,
+    node: Node,
+    then: F,
+}
+
+impl<'a, W: ?Sized, F> WhenCase<'a, W, F> {
+    pub(super) fn new(what: &'a W, then: F) -> Self {
+        Self { what, node: Node::new(()), then }
+    }
+}
+
+impl<W: Waitable + ?Sized, R, F: FnOnce() -> R> Case<R> for WhenCase<'_, W, F> {
+    fn try_now(&self, _hub: &Hub) -> bool {
+        self.what.watched().is_ready
+    }
+
+    unsafe fn enter(&self, ring: &Ring, fiber: &Fiber) {
+        // SAFETY: by the caller's word. What is waited for is borrowed for longer than the case lives.
+        unsafe {
+            ring.join(&self.node);
+            self.what.watched().waiting.enter(&self.node, fiber);
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.node.is_chosen()
+    }
+
+    fn leave(&self) {
+        self.node.leave();
+    }
+
+    fn accept(&self, _hub: &Hub) {}
+
+    fn pass_on(&self, _hub: &Hub) {}
+
+    fn finish(self: Box<Self>) -> R {
+        (self.then)()
     }
 }

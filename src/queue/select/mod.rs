@@ -1,4 +1,4 @@
-//! Whichever of several queues is ready first.
+//! Whichever of several queues, and other things, is ready first.
 
 mod cases;
 
@@ -6,12 +6,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use self::cases::{Case, GetCase, PutCase};
+use self::cases::{Case, GetCase, PutCase, WhenCase};
 use super::{GetError, PutError, QueueOf, Storage};
-use crate::hub::{self, Hub, Ring};
+use crate::hub::{self, Hub, Ring, Waitable};
 use crate::time::deadline;
 
-/// Gets from or puts into whichever of several queues is ready first (Go's `select`).
+/// Gets from or puts into whichever of several queues is ready first, or sees that something else has
+/// come first (Go's `select`).
 ///
 /// Exactly one of the cases happens. If several could, one of them is chosen at random, so that none
 /// of them starves. If none can, the greenlet waits in all of the queues at once, in line with others;
@@ -68,6 +69,13 @@ impl<'a, R> Select<'a, R> {
         then: impl FnOnce(Result<(), PutError<S::Item>>) -> R + 'a,
     ) -> Self {
         self.cases.push(Box::new(PutCase::new(queue, item, then)));
+        self
+    }
+
+    /// The case that something is so: an [event](crate::sync::Event) is set, a
+    /// [result](crate::sync::AsyncResult) is there, a task has ended.
+    pub fn when(mut self, what: &'a impl Waitable, then: impl FnOnce() -> R + 'a) -> Self {
+        self.cases.push(Box::new(WhenCase::new(what, then)));
         self
     }
 
