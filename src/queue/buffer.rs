@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::storage::Buffer;
 use super::{GetError, QueueOf};
-use crate::hub::{self, Hub};
 
 impl<S: Buffer> QueueOf<S> {
     /// A queue that takes any number of items.
@@ -36,8 +35,7 @@ impl<S: Buffer> QueueOf<S> {
     pub fn resize(&self, capacity: usize) {
         assert!(capacity > 0, "a queue of capacity 0 lets nothing pass: use a Channel");
         self.capacity.set(capacity);
-        let hub = hub::here();
-        while self.promise_place(hub) {}
+        while self.promise_place() {}
     }
 
     /// How many items are in the queue, those included which somebody has been woken for.
@@ -90,17 +88,11 @@ impl<S: Buffer> QueueOf<S> {
         S::Item: Clone,
     {
         if self.is_empty() {
-            self.wait_to_see(hub::here(), timeout)?;
+            self.wait_for_claim(timeout)?;
+            // It stays for the next one in line.
+            self.give_up_claim();
         }
         self.first()
-    }
-
-    /// Waits in line for an item, and leaves it to the next one who comes.
-    #[track_caller]
-    fn wait_to_see(&self, hub: &Hub, timeout: Option<Duration>) -> Result<(), GetError> {
-        self.wait_for_claim(hub, timeout)?;
-        self.give_up_claim(hub);
-        Ok(())
     }
 
     fn first(&self) -> Result<S::Item, GetError>
@@ -115,8 +107,7 @@ impl<S: Buffer> QueueOf<S> {
 impl<S: Buffer> FromIterator<S::Item> for QueueOf<S> {
     fn from_iter<I: IntoIterator<Item = S::Item>>(items: I) -> Self {
         let queue = Self::unbounded();
-        let hub = hub::here();
-        items.into_iter().for_each(|item| queue.push(hub, item));
+        items.into_iter().for_each(|item| queue.push(item));
         queue
     }
 }

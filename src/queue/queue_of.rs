@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::storage::Storage;
 use super::{GetError, PutError};
-use crate::hub::{self, Hub, WaitQueue};
+use crate::hub::{self, WaitQueue};
 use crate::time::deadline;
 
 /// A queue that keeps its items in an `S`. [`Queue`](super::Queue), [`LifoQueue`](super::LifoQueue),
@@ -89,59 +89,53 @@ impl<S: Storage> QueueOf<S> {
         if self.is_full() {
             return Err(self.refuse(item));
         }
-        self.push(hub::here(), item);
+        self.push(item);
         Ok(())
     }
 
     #[track_caller]
     #[inline]
     fn put_within(&self, item: S::Item, timeout: Option<Duration>) -> Result<(), PutError<S::Item>> {
-        let hub = hub::here();
-        hub.spend_budget();
+        hub::spend_budget();
         if S::MEETS || self.is_full() {
-            return self.put_waiting(hub, item, timeout);
+            return self.put_waiting(item, timeout);
         }
-        self.push(hub, item);
+        self.push(item);
         Ok(())
     }
 
     #[track_caller]
     #[inline(never)]
-    fn put_waiting(
-        &self,
-        hub: &Hub,
-        item: S::Item,
-        timeout: Option<Duration>,
-    ) -> Result<(), PutError<S::Item>> {
+    fn put_waiting(&self, item: S::Item, timeout: Option<Duration>) -> Result<(), PutError<S::Item>> {
         if self.shut_down.get() {
             return Err(self.refuse(item));
         }
-        let until = deadline(timeout);
+        let (hub, until) = (hub::here(), deadline(timeout));
         if S::MEETS && !self.getters.is_empty() {
-            self.push(hub, item);
+            self.push(item);
             // From here on the item is the getter's, even if this is interrupted.
             hub.wait(&self.handing, until, "somebody to take its item");
             return Ok(());
         }
-        let pass_on = || self.give_up_place(hub);
+        let pass_on = || self.give_up_place();
         let (woken, offer) =
             hub.wait_with(Cell::new(Some(item)), &self.putters, until, "room in a queue", &pass_on);
         if woken {
-            self.settle(hub, offer.into_inner())
+            self.settle(offer.into_inner())
         } else {
             offer.into_inner().map_or(Ok(()), |item| Err(PutError::Full(item)))
         }
     }
 
     /// What a putter does who was woken.
-    pub(super) fn settle(&self, hub: &Hub, offer: Option<S::Item>) -> Result<(), PutError<S::Item>> {
+    pub(super) fn settle(&self, offer: Option<S::Item>) -> Result<(), PutError<S::Item>> {
         match offer {
             // A getter has taken it.
             None => Ok(()),
             Some(item) if self.shut_down.get() => Err(PutError::ShutDown(item)),
             Some(item) => {
                 lower(&self.reserved);
-                self.push(hub, item);
+                self.push(item);
                 Ok(())
             }
         }
@@ -152,10 +146,10 @@ impl<S: Storage> QueueOf<S> {
     }
 
     #[inline]
-    pub(super) fn push(&self, hub: &Hub, item: S::Item) {
+    pub(super) fn push(&self, item: S::Item) {
         self.items().push(item);
         raise(&self.unfinished);
-        self.promise_item(hub);
+        self.promise_item();
     }
 
     /// Takes an item out; waits while there is none. Once in a while it lets others run though there is
@@ -186,36 +180,35 @@ impl<S: Storage> QueueOf<S> {
     ///
     /// If there is none, or the queue is shut down and nothing is left in it.
     pub fn try_get(&self) -> Result<S::Item, GetError> {
-        self.take(hub::here()).ok_or_else(|| self.nothing())
+        self.take().ok_or_else(|| self.nothing())
     }
 
     #[track_caller]
     #[inline]
     fn get_within(&self, timeout: Option<Duration>) -> Result<S::Item, GetError> {
-        let hub = hub::here();
-        hub.spend_budget();
-        match self.take(hub) {
+        hub::spend_budget();
+        match self.take() {
             Some(item) => Ok(item),
-            None => self.get_waiting(hub, timeout),
+            None => self.get_waiting(timeout),
         }
     }
 
     #[track_caller]
     #[inline(never)]
-    fn get_waiting(&self, hub: &Hub, timeout: Option<Duration>) -> Result<S::Item, GetError> {
-        self.wait_for_claim(hub, timeout)?;
-        self.take_claimed(hub)
+    fn get_waiting(&self, timeout: Option<Duration>) -> Result<S::Item, GetError> {
+        self.wait_for_claim(timeout)?;
+        self.take_claimed()
     }
 
     /// Waits for an item that is then this greenlet's.
     #[track_caller]
-    pub(super) fn wait_for_claim(&self, hub: &Hub, timeout: Option<Duration>) -> Result<(), GetError> {
+    pub(super) fn wait_for_claim(&self, timeout: Option<Duration>) -> Result<(), GetError> {
         if self.shut_down.get() {
             return Err(GetError::ShutDown);
         }
-        let pass_on = || self.give_up_claim(hub);
+        let pass_on = || self.give_up_claim();
         let until = deadline(timeout);
-        if hub.wait_for_hand_over(&self.getters, until, "an item in a queue", &pass_on) {
+        if hub::here().wait_for_hand_over(&self.getters, until, "an item in a queue", &pass_on) {
             Ok(())
         } else {
             Err(GetError::Empty)
@@ -223,9 +216,9 @@ impl<S: Storage> QueueOf<S> {
     }
 
     /// What a getter does who was woken.
-    pub(super) fn take_claimed(&self, hub: &Hub) -> Result<S::Item, GetError> {
+    pub(super) fn take_claimed(&self) -> Result<S::Item, GetError> {
         lower(&self.claimed);
-        self.pop(hub).ok_or(GetError::ShutDown)
+        self.pop().ok_or(GetError::ShutDown)
     }
 
     pub(super) fn nothing(&self) -> GetError {
@@ -234,11 +227,11 @@ impl<S: Storage> QueueOf<S> {
 
     /// Takes out an item that nobody has a claim on, if there is one.
     #[inline]
-    pub(super) fn take(&self, hub: &Hub) -> Option<S::Item> {
+    pub(super) fn take(&self) -> Option<S::Item> {
         if !self.is_claimed() {
-            self.pop(hub)
-        } else if S::MEETS {
-            let offered = self.putters.wake_first(hub, Cell::take)?;
+            self.pop()
+        } else if S::MEETS && !self.putters.is_empty() {
+            let offered = self.putters.wake_first(hub::here(), Cell::take)?;
             raise(&self.unfinished);
             offered
         } else {
@@ -247,47 +240,49 @@ impl<S: Storage> QueueOf<S> {
     }
 
     #[inline]
-    pub(super) fn pop(&self, hub: &Hub) -> Option<S::Item> {
+    pub(super) fn pop(&self) -> Option<S::Item> {
         let item = self.items().pop();
         if S::MEETS {
-            self.handing.wake_one(hub);
+            if !self.handing.is_empty() {
+                self.handing.wake_one(hub::here());
+            }
         } else {
-            self.promise_place(hub);
+            self.promise_place();
         }
         item
     }
 
     /// Promises an item to the getter who has waited longest, if there are both.
     #[inline]
-    fn promise_item(&self, hub: &Hub) {
+    fn promise_item(&self) {
         if !self.getters.is_empty() && !self.is_claimed() {
             raise(&self.claimed);
-            self.getters.wake_one(hub);
+            self.getters.wake_one(hub::here());
         }
     }
 
     /// A getter who was woken will not come for its item.
-    pub(super) fn give_up_claim(&self, hub: &Hub) {
+    pub(super) fn give_up_claim(&self) {
         lower(&self.claimed);
-        self.promise_item(hub);
+        self.promise_item();
     }
 
     /// Promises a place to the putter who has waited longest; false unless there are both.
     #[inline]
-    pub(super) fn promise_place(&self, hub: &Hub) -> bool {
+    pub(super) fn promise_place(&self) -> bool {
         let both = !self.putters.is_empty() && !self.is_full();
         if both {
             raise(&self.reserved);
-            self.putters.wake_one(hub);
+            self.putters.wake_one(hub::here());
         }
         both
     }
 
     /// A putter who was woken will not come for its place.
-    pub(super) fn give_up_place(&self, hub: &Hub) {
+    pub(super) fn give_up_place(&self) {
         if !S::MEETS && !self.shut_down.get() {
             lower(&self.reserved);
-            self.promise_place(hub);
+            self.promise_place();
         }
     }
 

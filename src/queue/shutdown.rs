@@ -12,12 +12,14 @@ impl<S: Storage> QueueOf<S> {
         if self.shut_down.replace(true) {
             return;
         }
-        let hub = hub::here();
-        self.putters.wake_all(hub);
-        // Whoever waits for an item waits because all are claimed. A claim on nothing tells them.
-        while self.getters.wake_one(hub) {
-            raise(&self.claimed);
-        }
+        // Whoever waits has a hub.
+        hub::with_existing(|hub| {
+            self.putters.wake_all(hub);
+            // Whoever waits for an item waits because all are claimed. A claim on nothing tells them.
+            while self.getters.wake_one(hub) {
+                raise(&self.claimed);
+            }
+        });
     }
 
     /// [Shuts down](Self::shutdown) and takes everything out, in the order of getting (Python 3.13's
@@ -25,7 +27,7 @@ impl<S: Storage> QueueOf<S> {
     pub fn shutdown_now(&self) -> Vec<S::Item> {
         self.shutdown();
         let mut left = Vec::new();
-        while let Some(item) = self.pop(hub::here()) {
+        while let Some(item) = self.pop() {
             left.push(item);
         }
         self.finish(left.len());

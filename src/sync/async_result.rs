@@ -84,9 +84,8 @@ impl<T> AsyncResult<T> {
 
     #[track_caller]
     fn wait_until(&self, timeout: Option<Duration>) -> bool {
-        let hub = hub::here();
-        hub.spend_budget();
-        self.is_ready() || hub.wait(&self.shared.waiting, deadline(timeout), "a result")
+        hub::spend_budget();
+        self.is_ready() || hub::here().wait(&self.shared.waiting, deadline(timeout), "a result")
     }
 
     /// Whether there is a result (gevent's `ready`).

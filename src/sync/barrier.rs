@@ -53,16 +53,15 @@ impl Barrier {
     /// Waits until as many greenlets as the barrier is for are here.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
-        let hub = hub::here();
         let present = self.present.get() + 1;
         if present >= self.needed {
             self.present.set(0);
-            self.waiting.wake_all(hub);
+            hub::with_existing(|hub| self.waiting.wake_all(hub));
             return BarrierWaitResult { is_leader: true };
         }
         self.present.set(present);
         let gone = Gone { barrier: self };
-        hub.wait(&self.waiting, None, "the others at a barrier");
+        hub::here().wait(&self.waiting, None, "the others at a barrier");
         std::mem::forget(gone);
         BarrierWaitResult { is_leader: false }
     }

@@ -65,9 +65,8 @@ impl Event {
 
     #[track_caller]
     fn wait_until(&self, timeout: Option<Duration>) -> bool {
-        let hub = hub::here();
-        hub.spend_budget();
-        self.is_set() || hub.wait(&self.waiting, deadline(timeout), "an event")
+        hub::spend_budget();
+        self.is_set() || hub::here().wait(&self.waiting, deadline(timeout), "an event")
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::thread::panicking;
 use std::time::Duration;
 
-use crate::hub::{self, Hub, WaitQueue};
+use crate::hub::{self, WaitQueue};
 use crate::time::deadline;
 
 /// A number of permits that greenlets take and give back (gevent's and eventlet's `Semaphore`).
@@ -78,9 +78,8 @@ impl Semaphore {
     #[track_caller]
     #[inline]
     pub(super) fn acquire_by_hand(&self, timeout: Option<Duration>, why: &'static str) -> bool {
-        let hub = hub::here();
-        hub.spend_budget();
-        self.take() || self.wait_for_permit(hub, timeout, why)
+        hub::spend_budget();
+        self.take() || self.wait_for_permit(timeout, why)
     }
 
     #[inline]
@@ -93,12 +92,12 @@ impl Semaphore {
     }
 
     #[track_caller]
-    fn wait_for_permit(&self, hub: &Hub, timeout: Option<Duration>, why: &'static str) -> bool {
+    fn wait_for_permit(&self, timeout: Option<Duration>, why: &'static str) -> bool {
         // Whoever gives a permit back while this waits leaves it to this.
         let pass_on = || {
             self.give(1);
         };
-        hub.wait_for_hand_over(&self.waiting, deadline(timeout), why, &pass_on)
+        hub::here().wait_for_hand_over(&self.waiting, deadline(timeout), why, &pass_on)
     }
 
     /// Gives back permits that were taken elsewhere, or adds new ones.

@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 
-use crate::hub::{Fiber, Hub, Node, Ring, Waitable};
+use crate::hub::{Fiber, Node, Ring, Waitable};
 use crate::queue::{GetError, PutError, QueueOf, Storage};
 
 /// One thing that may happen, and what to make of it.
 pub(super) trait Case<R> {
     /// Makes it happen, if that needs no waiting.
-    fn try_now(&self, hub: &Hub) -> bool;
+    fn try_now(&self) -> bool;
 
     /// Gets in line for it to happen.
     ///
@@ -24,10 +24,10 @@ pub(super) trait Case<R> {
     fn leave(&self);
 
     /// Makes happen what the greenlet was woken for.
-    fn accept(&self, hub: &Hub);
+    fn accept(&self);
 
     /// Leaves what the greenlet was woken for to somebody else.
-    fn pass_on(&self, hub: &Hub);
+    fn pass_on(&self);
 
     /// It has happened: makes the result.
     fn finish(self: Box<Self>) -> R;
@@ -48,8 +48,8 @@ impl<'a, S: Storage, F> GetCase<'a, S, F> {
 }
 
 impl<S: Storage, R, F: FnOnce(Result<S::Item, GetError>) -> R> Case<R> for GetCase<'_, S, F> {
-    fn try_now(&self, hub: &Hub) -> bool {
-        let got = match self.queue.take(hub) {
+    fn try_now(&self) -> bool {
+        let got = match self.queue.take() {
             Some(item) => Some(Ok(item)),
             None if self.queue.is_shut_down() => Some(Err(GetError::ShutDown)),
             None => None,
@@ -75,12 +75,12 @@ impl<S: Storage, R, F: FnOnce(Result<S::Item, GetError>) -> R> Case<R> for GetCa
         self.node.leave();
     }
 
-    fn accept(&self, hub: &Hub) {
-        self.got.set(Some(self.queue.take_claimed(hub)));
+    fn accept(&self) {
+        self.got.set(Some(self.queue.take_claimed()));
     }
 
-    fn pass_on(&self, hub: &Hub) {
-        self.queue.give_up_claim(hub);
+    fn pass_on(&self) {
+        self.queue.give_up_claim();
     }
 
     fn finish(self: Box<Self>) -> R {
@@ -107,7 +107,7 @@ impl<'a, S: Storage, F> PutCase<'a, S, F> {
 }
 
 impl<S: Storage, R, F: FnOnce(Result<(), PutError<S::Item>>) -> R> Case<R> for PutCase<'_, S, F> {
-    fn try_now(&self, _hub: &Hub) -> bool {
+    fn try_now(&self) -> bool {
         let Some(item) = self.item.take() else { return false };
         match self.queue.try_put(item) {
             Err(PutError::Full(item)) => {
@@ -141,12 +141,12 @@ impl<S: Storage, R, F: FnOnce(Result<(), PutError<S::Item>>) -> R> Case<R> for P
         self.item.set(self.node.cargo().take());
     }
 
-    fn accept(&self, hub: &Hub) {
-        self.put.set(Some(self.queue.settle(hub, self.item.take())));
+    fn accept(&self) {
+        self.put.set(Some(self.queue.settle(self.item.take())));
     }
 
-    fn pass_on(&self, hub: &Hub) {
-        self.queue.give_up_place(hub);
+    fn pass_on(&self) {
+        self.queue.give_up_place();
     }
 
     fn finish(self: Box<Self>) -> R {
@@ -169,7 +169,7 @@ impl<'a, W: ?Sized, F> WhenCase<'a, W, F> {
 }
 
 impl<W: Waitable + ?Sized, R, F: FnOnce() -> R> Case<R> for WhenCase<'_, W, F> {
-    fn try_now(&self, _hub: &Hub) -> bool {
+    fn try_now(&self) -> bool {
         self.what.watched().is_ready
     }
 
@@ -189,9 +189,9 @@ impl<W: Waitable + ?Sized, R, F: FnOnce() -> R> Case<R> for WhenCase<'_, W, F> {
         self.node.leave();
     }
 
-    fn accept(&self, _hub: &Hub) {}
+    fn accept(&self) {}
 
-    fn pass_on(&self, _hub: &Hub) {}
+    fn pass_on(&self) {}
 
     fn finish(self: Box<Self>) -> R {
         (self.then)()

@@ -93,29 +93,29 @@ impl<'a, R> Select<'a, R> {
 
     /// As [`wait`](Self::wait), without waiting (Go's `default`). None if no case can happen now.
     pub fn try_wait(self) -> Option<R> {
-        let happened = self.try_now(hub::here())?;
+        let happened = self.try_now()?;
         Some(self.finish(happened))
     }
 
     #[track_caller]
     fn wait_until(self, until: Option<Instant>) -> Option<R> {
-        let hub = hub::here();
-        hub.spend_budget();
-        if let Some(happened) = self.try_now(hub) {
+        hub::spend_budget();
+        if let Some(happened) = self.try_now() {
             return Some(self.finish(happened));
         }
+        let hub = hub::here();
         let places = Places::enter(hub, &self.cases);
         hub.park_until_woken(until, "one of several queues");
         let happened = places.leave()?;
-        self.cases[happened].accept(hub);
+        self.cases[happened].accept();
         Some(self.finish(happened))
     }
 
     /// The number of a case that has happened at once, if any could.
-    fn try_now(&self, hub: &Hub) -> Option<usize> {
+    fn try_now(&self) -> Option<usize> {
         let count = self.cases.len();
         let first = random() as usize % count.max(1);
-        (first..count).chain(0..first).find(|&number| self.cases[number].try_now(hub))
+        (first..count).chain(0..first).find(|&number| self.cases[number].try_now())
     }
 
     fn finish(mut self, happened: usize) -> R {
@@ -138,19 +138,18 @@ impl<R> fmt::Debug for Select<'_, R> {
 /// A greenlet's places in the queues of all cases. Dropped, they are left; what the greenlet was woken
 /// for and does not get, because it is unwound, goes to somebody else.
 struct Places<'a, 'b, R> {
-    hub: &'a Hub,
     cases: &'a [Box<dyn Case<R> + 'b>],
 }
 
 impl<'a, 'b, R> Places<'a, 'b, R> {
-    fn enter(hub: &'a Hub, cases: &'a [Box<dyn Case<R> + 'b>]) -> Self {
+    fn enter(hub: &Hub, cases: &'a [Box<dyn Case<R> + 'b>]) -> Self {
         let (ring, fiber) = (Ring::new(), hub.current());
         for case in cases {
             // SAFETY: the cases are in boxes and are not touched before the places are left, by the
             // greenlet that enters them.
             unsafe { case.enter(&ring, fiber) };
         }
-        Self { hub, cases }
+        Self { cases }
     }
 
     /// Leaves all of them. The number of the case through which the greenlet was woken, if it was.
@@ -170,7 +169,7 @@ impl<'a, 'b, R> Places<'a, 'b, R> {
 impl<R> Drop for Places<'_, '_, R> {
     fn drop(&mut self) {
         if let Some(woken) = self.leave_queues() {
-            self.cases[woken].pass_on(self.hub);
+            self.cases[woken].pass_on();
         }
     }
 }

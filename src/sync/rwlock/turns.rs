@@ -32,14 +32,14 @@ impl Turns {
     /// Waits to be admitted; false if that took longer than `timeout`.
     #[track_caller]
     pub(super) fn enter(&self, access: Access, timeout: Option<Duration>) -> bool {
-        let hub = hub::here();
-        hub.spend_budget();
+        hub::spend_budget();
         if self.try_enter(access) {
             return true;
         }
         let given_up = GivenUp { turns: self };
         let pass_on = || self.leave(access);
-        let (admitted, _) = hub.wait_with(access, &self.waiting, deadline(timeout), access.name(), &pass_on);
+        let (admitted, _) =
+            hub::here().wait_with(access, &self.waiting, deadline(timeout), access.name(), &pass_on);
         if admitted {
             std::mem::forget(given_up);
         }
