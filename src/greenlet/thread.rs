@@ -352,7 +352,7 @@ pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
 pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
-    let unstarted = |core: &Core| core.phase.get() == Phase::Unstarted && pick(core);
+    let unstarted = |core: &Core| core.phase.get() == Phase::Unstarted && !core.abandoned.get() && pick(core);
     let mut place = 0;
     while let Some(core) = thread.arena.find(&mut place, unstarted) {
         // SAFETY: found in use.

@@ -32,17 +32,26 @@ impl Hub {
 
     /// The text of a LoopExit.
     pub(super) fn who_waits(&self) -> String {
+        /// A list of all would be of no more use.
+        const NAMED: usize = 100;
         let mut report =
             String::from("LoopExit: nothing is left that could wake anybody, and these greenlets wait:");
+        let mut waiting = 0;
         greenlet_thread::for_each(|core| {
             // SAFETY: the record lives as long as its greenlet.
             if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
                 && fiber.state.get() == FiberState::Parked
             {
-                let name = life::describe(core);
-                report.push_str(&format!("\n  {name}: {}", fiber.waits_on.get()));
+                waiting += 1;
+                if waiting <= NAMED {
+                    let name = life::describe(core);
+                    report.push_str(&format!("\n  {name}: {}", fiber.waits_on.get()));
+                }
             }
         });
+        if waiting > NAMED {
+            report.push_str(&format!("\n  and {} more", waiting - NAMED));
+        }
         report
     }
 }

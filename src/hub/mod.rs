@@ -10,6 +10,7 @@
 
 mod end;
 mod fiber;
+mod fork;
 mod join;
 mod loop_exit;
 mod poller;
@@ -31,6 +32,8 @@ use std::thread::panicking;
 use std::time::Instant;
 
 pub(crate) use self::fiber::{Cause, Fiber, FiberState, Interrupt, Unrun};
+pub use self::fork::after_fork;
+pub(crate) use self::fork::forks;
 pub use self::join::join;
 pub use self::poller::{Backend, UnknownBackend};
 pub(crate) use self::poller::{Direction, Source};

@@ -108,6 +108,15 @@ impl Remote {
         }
     }
 
+    /// As [`close`](Self::close), in a forked child: what was posted is the parent's, and so is not
+    /// dropped.
+    pub(super) fn leave_behind(&self) {
+        // A lock that another thread held when the process was forked stays locked.
+        if let Ok(mut inbox) = self.inbox.try_lock() {
+            std::mem::forget(inbox.take());
+        }
+    }
+
     /// No post is accepted any more.
     pub(crate) fn close(&self) {
         let posts = self.inbox().take();

@@ -53,6 +53,11 @@ impl Timers {
         self.heap.is_empty()
     }
 
+    /// Gives no timer of its own a key that one of `other` has had.
+    pub(super) fn skip_keys_of(&mut self, other: &Self) {
+        self.next_age = self.next_age.max(other.next_age);
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.deadline)
     }

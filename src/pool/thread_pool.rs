@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::ptr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use super::Job;
 use super::job::Promise;
+use crate::hub;
 use crate::task::TaskError;
 
 /// A worker that has had nothing to do for this long ends.
@@ -66,10 +68,26 @@ impl ThreadPool {
         Self { shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }) }
     }
 
-    /// The process's own pool, which name lookups use: up to 64 threads.
+    /// The process's own pool, which name lookups use: up to 64 threads. After a
+    /// [fork](crate::hub::after_fork) it is another one: threads are not inherited.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<ThreadPool> = OnceLock::new();
-        SHARED.get_or_init(|| Self::new(SHARED_SIZE))
+        /// The pool, and after how many forks it was made. No lock, which a fork might find taken.
+        static SHARED: AtomicPtr<(u32, ThreadPool)> = AtomicPtr::new(ptr::null_mut());
+        let forks = hub::forks();
+        loop {
+            let current = SHARED.load(Ordering::Acquire);
+            // SAFETY: never freed once it is there.
+            if let Some((made_after, pool)) = unsafe { current.as_ref() }
+                && *made_after == forks
+            {
+                return pool;
+            }
+            let new = Box::into_raw(Box::new((forks, Self::new(SHARED_SIZE))));
+            if SHARED.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                // SAFETY: just made, and nobody has seen it.
+                drop(unsafe { Box::from_raw(new) });
+            }
+        }
     }
 
     /// Has a thread of the pool call `f`, and returns at once. Where all threads are busy, the job

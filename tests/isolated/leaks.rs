@@ -105,7 +105,7 @@ fn memory_stays_flat_while_threads_leave_suspended_greenlets_behind() {
 }
 
 /// How much address space the process may have. Returns what was allowed before.
-fn limit_address_space(limit: libc::rlim_t) -> libc::rlim_t {
+pub(crate) fn limit_address_space(limit: libc::rlim_t) -> libc::rlim_t {
     // SAFETY: the structure is filled in before it is used.
     unsafe {
         let mut limits = std::mem::zeroed::<libc::rlimit>();

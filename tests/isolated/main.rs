@@ -7,6 +7,8 @@
 mod descriptors;
 mod exit;
 mod faults;
+#[cfg(feature = "hub")]
+mod fork;
 mod leaks;
 mod overflow;
 #[cfg(feature = "hub")]

@@ -1,7 +1,13 @@
 //! Tasks whose process ends, or nearly.
 
+use std::cell::RefCell;
+use std::panic::catch_unwind;
+use std::rc::Rc;
+use std::time::Duration;
+
 use greenlet::Greenlet;
 
+use crate::leaks::limit_address_space;
 use crate::{isolated, stderr};
 
 #[test]
@@ -23,4 +29,48 @@ fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
         });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stderr(&output).contains("\"failing\" failed: the task panicked: oh no"), "{}", stderr(&output));
+}
+
+/// There is no stack for a task, so the hub drops its body where nothing may wait.
+// gevent 14
+#[test]
+fn waiting_in_a_callback_of_the_hub_is_refused_and_the_hub_goes_on() {
+    struct Waits(Rc<RefCell<String>>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let refused = catch_unwind(|| greenlet::sleep(Duration::from_millis(1))).unwrap_err();
+            *self.0.borrow_mut() = refused.downcast_ref::<&str>().unwrap().to_string();
+        }
+    }
+    // An emulator does not pass the limit on, and other systems count otherwise.
+    if std::env::var_os("CROSS_RUNNER").is_some() || !cfg!(target_os = "linux") {
+        return;
+    }
+    let output = isolated("tasks::waiting_in_a_callback_of_the_hub_is_refused_and_the_hub_goes_on", || {
+        let said: Rc<RefCell<String>> = Rc::default();
+        let waits = Waits(said.clone());
+        let task = Greenlet::builder().stack_size(1 << 30).spawn(move || drop(waits));
+        let before = limit_address_space(512 << 20);
+        assert!(task.join().unwrap_err().is_not_started());
+        limit_address_space(before);
+        assert_eq!(*said.borrow(), "a callback of the hub cannot wait");
+        greenlet::sleep(Duration::from_millis(1));
+        assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_backend_that_does_not_exist_is_named() {
+    let output = isolated("tasks::a_backend_that_does_not_exist_is_named", || {
+        // SAFETY: no other thread looks at the environment.
+        unsafe { std::env::set_var("GREENLET_BACKEND", "nonsense") };
+        greenlet::yield_now();
+    });
+    assert_ne!(output.status.code(), Some(0));
+    assert!(
+        stderr(&output).contains("GREENLET_BACKEND: there is no backend `nonsense`"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -108,6 +108,11 @@ impl Poller {
         }
     }
 
+    /// Leaves its sources to another poller, and those who wait for them behind.
+    pub(super) fn leave_behind(&self) {
+        self.table.borrow().iter().for_each(|(_, source)| source.leave_behind());
+    }
+
     /// The source that watches a descriptor, if one does.
     fn source_of(&self, fd: RawFd) -> Option<Rc<Source>> {
         self.table.borrow().by_fd(fd)

@@ -308,6 +308,16 @@ impl Source {
         self.forget(false);
         self.wake_all();
     }
+
+    /// In a forked child: starts over with another poller, without those who wait.
+    pub(super) fn leave_behind(&self) {
+        self.key.set(None);
+        self.short_is_all.set(false);
+        for side in [&self.read, &self.write] {
+            side.ready.set(true);
+            side.waiting.drain(|_| ());
+        }
+    }
 }
 
 impl Drop for Source {

@@ -1,0 +1,78 @@
+//! The hub itself. Numbers are those of the statements and of the bugs in the studies of gevent and
+//! eventlet that the scheduler is held to: "gevent 10".
+
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use greenlet::hub::{Backend, backend, use_backend};
+use greenlet::net::UnixStream;
+use greenlet::sync::Event;
+use greenlet::{sleep, spawn};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What a thread of its own finds.
+fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+    std::thread::spawn(body).join().unwrap()
+}
+
+#[test]
+fn each_thread_chooses_its_backend_before_its_hub_starts() {
+    for chosen in [Backend::Poll, Backend::System] {
+        on_a_thread(move || {
+            use_backend(chosen).unwrap();
+            assert_eq!(backend(), chosen);
+            let error = use_backend(Backend::Poll).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+            let (mut a, mut b) = UnixStream::pair().unwrap();
+            let echo = spawn(move || {
+                let mut byte = [0];
+                b.read_exact(&mut byte).unwrap();
+                b.write_all(&byte).unwrap();
+            });
+            sleep(MS);
+            a.write_all(b"x").unwrap();
+            a.read_exact(&mut [0]).unwrap();
+            echo.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_hub_that_has_started_keeps_its_backend() {
+    on_a_thread(|| {
+        sleep(MS);
+        let before = backend();
+        assert!(use_backend(Backend::Poll).is_err() && use_backend(Backend::System).is_err());
+        assert_eq!(backend(), before);
+    });
+}
+
+#[test]
+fn backends_have_names() {
+    for backend in [Backend::Poll, Backend::System] {
+        assert_eq!(backend.to_string().parse(), Ok(backend));
+    }
+    let error = "kqueue".parse::<Backend>().unwrap_err();
+    assert_eq!(error.to_string(), "there is no backend `kqueue`; there are `system` and `poll`");
+}
+
+// gevent 10
+#[test]
+fn a_loop_exit_names_a_hundred_and_counts_the_rest() {
+    let event = Rc::new(Event::new());
+    let tasks: Vec<_> = (0..120)
+        .map(|_| {
+            let event = event.clone();
+            spawn(move || event.wait())
+        })
+        .collect();
+    let payload = catch_unwind(AssertUnwindSafe(|| event.wait())).unwrap_err();
+    let report = payload.downcast_ref::<String>().unwrap();
+    assert_eq!(report.matches(": an event").count(), 100, "{report}");
+    assert!(report.ends_with("and 21 more"), "{report}");
+    event.set();
+    greenlet::join_all(&tasks, None);
+}
