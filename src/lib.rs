@@ -145,6 +145,11 @@ struct SyncGuide;
 #[doc = include_str!("../docs/tasks.md")]
 struct TasksGuide;
 
+/// And these.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/io.md")]
+struct IoGuide;
+
 /// So are the examples of the guide for users of Python's greenlet.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/coming-from-greenlet.md")]

@@ -4,7 +4,9 @@
 //! that the macros write is forwarding.
 
 use std::io;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
@@ -37,11 +39,27 @@ pub(crate) fn set_nonblocking(fd: RawFd, nonblocking: bool) -> io::Result<()> {
     }
 }
 
-/// A source's descriptor as a type of std's, for the calls that never block. The view is not to
-/// outlive the source, and never closes it.
-pub(crate) fn view<T: From<OwnedFd>>(source: &Source) -> ManuallyDrop<T> {
-    // SAFETY: the descriptor is open while the source is; what would close it is not dropped.
-    ManuallyDrop::new(T::from(unsafe { OwnedFd::from_raw_fd(source.raw_fd()) }))
+/// A source's descriptor as a type of std's, for the calls that never block.
+pub(crate) struct View<'a, T> {
+    /// Never dropped: that would close the descriptor.
+    view: ManuallyDrop<T>,
+    source: PhantomData<&'a Source>,
+}
+
+impl<'a, T: From<OwnedFd>> View<'a, T> {
+    pub(crate) fn of(source: &'a Source) -> Self {
+        // SAFETY: the descriptor is open while the source is borrowed, and the view does not close it.
+        let view = T::from(unsafe { OwnedFd::from_raw_fd(source.raw_fd()) });
+        Self { view: ManuallyDrop::new(view), source: PhantomData }
+    }
+}
+
+impl<T> Deref for View<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.view
+    }
 }
 
 /// The descriptor of a type with a field `source`, and its way from and to std: `$std` is std's type,
@@ -67,8 +85,8 @@ macro_rules! descriptor {
                 ::std::os::fd::OwnedFd::try_from(self).map(<$std>::from)
             }
 
-            #[doc = concat!("Another handle to the same ", $what, " and its timeouts.")]
-            /// The descriptor is shared, not duplicated.
+            #[doc = concat!("Another handle to the same ", $what, ".")]
+            /// The descriptor is shared, not duplicated, and so is whatever is set on it.
             ///
             /// # Errors
             ///
@@ -90,8 +108,8 @@ macro_rules! descriptor {
             }
 
             /// A view for the calls that never block.
-            fn std(&self) -> ::std::mem::ManuallyDrop<$std> {
-                $crate::os::view(&self.source)
+            fn std(&self) -> $crate::os::View<'_, $std> {
+                $crate::os::View::of(&self.source)
             }
         }
 

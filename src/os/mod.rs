@@ -16,5 +16,5 @@ pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::poll::{Selected, poll, select};
 pub use self::poll_fd::{Interest, PollFd};
 
-pub(crate) use self::descriptor::{adopt, descriptor, reads, release, set_nonblocking, view, writes};
+pub(crate) use self::descriptor::{View, adopt, descriptor, reads, release, set_nonblocking, writes};
 pub(crate) use self::sockaddr::SystemAddr;

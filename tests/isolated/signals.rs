@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenlet::process::Command;
-use greenlet::signal::{SIGCHLD, SIGUSR1, SIGUSR2, SIGWINCH, Signals, handle, wait};
+use greenlet::signal::{SIGCHLD, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, Signals, handle, wait};
 use greenlet::sync::Event;
 use greenlet::{TimeoutError, sleep, spawn, with_timeout, yield_now};
 
@@ -251,6 +251,22 @@ fn listeners_come_and_go_under_a_stream_of_signals() {
         drop(sending);
         assert_eq!(stays.wait(), SIGUSR1);
     });
+}
+
+#[path = "../../examples/ctrl_c.rs"]
+mod ctrl_c;
+
+#[test]
+fn the_example_ends_in_order_at_ctrl_c() {
+    let output = isolated("signals::the_example_ends_in_order_at_ctrl_c", || {
+        // Listens as well, so that a signal that comes early or late does nothing else.
+        let _signals = Signals::new([SIGINT]).unwrap();
+        let _sending = Sending::new(MS, || send(SIGINT));
+        ctrl_c::main().unwrap();
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("press Ctrl-C\n") && said.contains("signal 2\nthe counter is gone\n"), "{said}");
 }
 
 /// The system ends a wait for events when a signal comes to the thread that waits.

@@ -152,7 +152,7 @@ impl Source {
 
     /// Waits until an operation is worth trying.
     #[track_caller]
-    pub(crate) fn wait(
+    fn wait(
         self: &Rc<Self>,
         hub: &Hub,
         direction: Direction,
@@ -262,7 +262,7 @@ impl Source {
     }
 
     /// Has everybody try again who waits.
-    pub(super) fn wake_all(&self) {
+    fn wake_all(&self) {
         let everything = Readiness { readable: true, writable: true, irregular: true };
         hub::with_existing(|hub| self.note(everything, &mut |fiber| hub.make_ready(fiber)));
     }
