@@ -30,13 +30,21 @@ impl Arena {
         CHUNK * self.chunks.borrow().len() - vacant
     }
 
-    /// A block for a new greenlet.
+    /// A block for a new greenlet, if one is vacant.
     #[inline]
-    pub(crate) fn take(&self, thread: NonNull<Thread>) -> NonNull<Core> {
-        let core = self.vacant.get().unwrap_or_else(|| self.grow(thread));
+    pub(crate) fn take(&self) -> Option<NonNull<Core>> {
+        let core = self.vacant.get()?;
         // SAFETY: a vacant block belongs to this arena and to nobody else.
         self.vacant.set(unsafe { core.as_ref() }.parent.take());
-        core
+        Some(core)
+    }
+
+    /// A block for a new greenlet.
+    pub(crate) fn take_or_grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
+        if self.vacant.get().is_none() {
+            self.grow(thread);
+        }
+        self.take().expect("a chunk has blocks")
     }
 
     /// # Safety
@@ -49,20 +57,17 @@ impl Arena {
         block.parent.set(self.vacant.replace(Some(core)));
     }
 
-    /// Makes a chunk of vacant blocks and returns the first.
+    /// Makes a chunk of vacant blocks.
     #[cold]
-    fn grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
+    fn grow(&self, thread: NonNull<Thread>) {
         // Made on the heap, element by element: this may run on the smallest of stacks.
         let chunk: Vec<Core> = (0..CHUNK).map(|_| Core::vacant(thread, SizeClass::DEFAULT)).collect();
         let chunk = NonNull::from(Box::leak(chunk.into_boxed_slice()));
         self.chunks.borrow_mut().push(chunk);
         // SAFETY: just made, and kept until the arena goes.
-        let blocks = unsafe { chunk.as_ref() };
-        let first = blocks.iter().rev().fold(None, |next, block| {
-            block.parent.set(next);
-            Some(NonNull::from(block))
-        });
-        first.expect("a chunk has blocks")
+        for block in unsafe { chunk.as_ref() }.iter().rev() {
+            block.parent.set(self.vacant.replace(Some(NonNull::from(block))));
+        }
     }
 
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves

@@ -120,7 +120,9 @@ impl Core {
         self.record.set(ptr::null_mut());
         self.forgotten.set(true);
         // SAFETY: the caller's word.
-        unsafe { (*self.extras.get()).take() }
+        let extras = unsafe { &mut *self.extras.get() };
+        // To take what is not there would write, too.
+        if extras.is_some() { extras.take() } else { None }
     }
 
     #[inline]

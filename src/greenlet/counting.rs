@@ -69,7 +69,8 @@ fn lower(core: NonNull<Core>) -> u32 {
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
     match unsafe { core.as_ref() }.phase.get() {
-        Phase::Unstarted | Phase::Dead => free(core),
+        Phase::Dead => free(core),
+        Phase::Unstarted => free_unstarted(core),
         Phase::Active => settle_active(core),
     }
 }
@@ -93,8 +94,7 @@ fn settle_active(core: NonNull<Core>) {
     }
 }
 
-/// Frees the block of a greenlet that is dead or never started, and those of ancestors that only it
-/// kept.
+/// Frees the block of a dead greenlet, and those of ancestors that only it kept.
 #[inline]
 pub(crate) fn free(core: NonNull<Core>) {
     if let Some(parent) = free_block(core)
@@ -104,32 +104,44 @@ pub(crate) fn free(core: NonNull<Core>) {
     }
 }
 
+/// As [`free`] for a greenlet that never started, unless its end made somebody take a handle to it.
+#[inline(never)]
+fn free_unstarted(core: NonNull<Core>) {
+    if end_before_start(core) {
+        free(core);
+    }
+}
+
+/// Ends a greenlet that never started and that nothing refers to. Says whether that is still so.
+fn end_before_start(core: NonNull<Core>) -> bool {
+    // Its destructors may look at it, as somebody's parent.
+    retain(core);
+    // SAFETY: counted.
+    end_unstarted(unsafe { core.as_ref() });
+    lower(core) == 0
+}
+
 /// A chain of them may be longer than a stack is deep.
 #[cold]
 fn free_ancestors(core: NonNull<Core>) {
     let mut next = Some(core);
     while let Some(core) = next {
         // SAFETY: not freed yet.
-        if unsafe { core.as_ref() }.phase.get() == Phase::Active {
-            return settle_active(core);
+        match unsafe { core.as_ref() }.phase.get() {
+            Phase::Active => return settle_active(core),
+            Phase::Unstarted if !end_before_start(core) => return,
+            Phase::Unstarted | Phase::Dead => {}
         }
         next = free_block(core).filter(|parent| lower(*parent) == 0);
     }
 }
 
-/// Frees one block, and returns its parent, of which the caller takes over the count.
+/// Frees the block of a dead greenlet, and returns its parent, of which the caller takes over the
+/// count.
 #[inline]
 fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
-    if block.phase.get() == Phase::Unstarted {
-        // Its destructors may look at it, as somebody's parent.
-        retain(core);
-        end_unstarted(block);
-        if lower(core) > 0 {
-            return None;
-        }
-    }
     let parent = block.parent.take();
     // SAFETY: without a count, so nobody has a reference into the block.
     if let Some(extras) = unsafe { block.vacate() } {

@@ -152,7 +152,9 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     let Some(next) = successor.or(core.parent.get()) else { return Err(result) };
     // SAFETY: a successor is ready, and a link is counted.
     let next = unsafe { next.as_ref() };
-    let counted = core.refs.get() > 0 || core.parent().is_some_and(|parent| parent.refs.get() > 1);
+    // Who is current on the fast path has handles, unless it is a task that has just given up its last.
+    let counted =
+        !schedules || core.refs.get() > 0 || core.parent().is_some_and(|parent| parent.refs.get() > 1);
     let plain = ptr::eq(fast_current(), core)
         && counted
         && core.unwinder.get().is_none()
@@ -170,7 +172,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     let slot = MaybeUninit::new(result);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
     let target = next.stack_pointer.get();
-    if core.refs.get() == 0 {
+    if schedules && core.refs.get() == 0 {
         free(NonNull::from(core));
     }
     if !parcel::fits_in_word::<T>() {

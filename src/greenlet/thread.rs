@@ -91,6 +91,22 @@ pub(crate) fn existing_current() -> Option<NonNull<Core>> {
 /// one.
 #[inline(never)]
 pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+    match NonNull::new(fast_current().cast_mut()) {
+        Some(current) if !trace::is_global() => {
+            // SAFETY: the current greenlet is alive.
+            let thread = unsafe { current.as_ref() }.thread();
+            match thread.arena.take() {
+                Some(core) => thread.occupy(core, Some(parent.unwrap_or(current)), class),
+                None => new_greenlet_slowly(parent, class),
+            }
+        }
+        _ => new_greenlet_slowly(parent, class),
+    }
+}
+
+/// As [`new_greenlet`], where something has to be made or noticed first.
+#[cold]
+fn new_greenlet_slowly(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
     notice_global_hook();
     let current = current();
     // SAFETY: the current greenlet is alive.
@@ -135,12 +151,16 @@ impl Thread {
     }
 
     /// An unstarted greenlet, with one count for the caller.
-    #[inline(always)]
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+        self.occupy(self.arena.take_or_grow(NonNull::from(self)), parent, class)
+    }
+
+    /// Makes an unstarted greenlet of a vacant block, with one count for the caller.
+    #[inline(always)]
+    fn occupy(&self, core: NonNull<Core>, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
         if let Some(parent) = parent {
             counting::retain(parent);
         }
-        let core = self.arena.take(NonNull::from(self));
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         // SAFETY: the arena keeps it.

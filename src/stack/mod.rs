@@ -13,6 +13,7 @@ pub(crate) mod overflow;
 mod pool;
 mod region;
 
+use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
 pub use error::StackError;
@@ -36,22 +37,29 @@ const LARGEST_GUARD: usize = 64 * 1024;
 const STAGGER_PLACES: usize = 16;
 const STAGGER_STEP: usize = 64;
 
-/// A stack in use, in one word: where it ends, and its class in the bits that are zero there.
-/// Whoever holds it gives it back to the pool it came from.
+/// A stack in use, in one word: where its first frame goes, and its class in the bits that are zero
+/// there. Whoever holds it gives it back to the pool it came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stack(NonNull<u8>);
 
 impl Stack {
-    /// Slots end at page boundaries, and no class needs this many bits.
-    const CLASS_BITS: usize = 0xff;
+    /// First frames are so far apart, and no class needs more bits.
+    const CLASS_BITS: usize = STAGGER_STEP - 1;
+    /// First frames are within so many bytes of the end of their slot.
+    const STAGGERED: usize = STAGGER_PLACES * STAGGER_STEP;
 
+    /// The stack that ends at `end`, a page boundary.
     fn new(end: NonNull<u8>, class: SizeClass) -> Self {
-        Self(end.map_addr(|end| end | usize::from(class.0)))
+        let place = (end.addr().get() >> class.0) % STAGGER_PLACES;
+        // SAFETY: a slot is at least MIN_STACK_SIZE long, the offset less than 1 KiB.
+        let top = unsafe { end.sub(place * STAGGER_STEP) };
+        Self(top.map_addr(|top| top | usize::from(class.0)))
     }
 
     fn end(self) -> NonNull<u8> {
-        // SAFETY: the class is not more than was added to the address of the end.
-        unsafe { self.0.sub(usize::from(self.class().0)) }
+        let above = self.top().addr().get() % Self::STAGGERED;
+        // SAFETY: the top is less than this below the end, which is a multiple of it.
+        unsafe { self.top().add((Self::STAGGERED - above) % Self::STAGGERED) }
     }
 
     #[inline]
@@ -62,9 +70,8 @@ impl Stack {
     /// Where the first frame goes; 16-byte aligned.
     #[inline]
     pub(crate) fn top(self) -> NonNull<u8> {
-        let place = (self.0.addr().get() >> self.class().0) % STAGGER_PLACES;
-        // SAFETY: a slot is at least MIN_STACK_SIZE long, the offset less than 1 KiB.
-        unsafe { self.end().sub(place * STAGGER_STEP) }
+        // SAFETY: without the class it is the address of the top, which is not null.
+        self.0.map_addr(|word| unsafe { NonZeroUsize::new_unchecked(word.get() & !Self::CLASS_BITS) })
     }
 
     /// The lowest address of the slot, which is where the guard is.
@@ -82,6 +89,8 @@ impl Stack {
         self.class().bytes()
     }
 }
+
+const _: () = assert!(SizeClass::LARGEST as usize <= Stack::CLASS_BITS);
 
 /// The size of a slot, as a power of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
