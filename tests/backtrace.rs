@@ -15,7 +15,9 @@ impl Seen {
     fn look(&self) {
         let text = Backtrace::force_capture().to_string();
         let functions = text.lines().filter_map(|line| line.split_once(": backtrace::"));
-        let frames = functions.map(|(_, name)| name).filter(|name| name.ends_with("_frame"));
+        // A compiler may name the types that a function is for as well.
+        let names = functions.map(|(_, name)| name.split_once("::<").map_or(name, |(name, _)| name));
+        let frames = names.filter(|name| name.ends_with("_frame"));
         *self.0.borrow_mut() = frames.map(String::from).collect();
     }
 

@@ -180,6 +180,21 @@ fn a_hook_may_switch_and_no_value_is_mixed_up() {
     trace::clear();
 }
 
+#[test]
+fn a_hook_may_switch_before_a_parent_begins_on_the_stack_of_its_child() {
+    let parent = Greenlet::new(|n: u32| n + 1);
+    let child = Greenlet::<u32>::builder().parent(&parent).build(|n| n);
+    let busy = std::cell::Cell::new(false);
+    trace::set(move |event| {
+        if *event.target() == parent && !busy.replace(true) {
+            let detour = Greenlet::<u32>::builder().parent(&parent).build(|n| n);
+            assert_eq!(detour.switch(5), 5);
+        }
+    });
+    assert_eq!(child.switch(3), 4);
+    trace::clear();
+}
+
 // do-not-repeat.md: P3
 #[test]
 fn a_global_hook_is_told_of_switches_on_threads_that_ran_before_it_was_set() {

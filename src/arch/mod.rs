@@ -1,14 +1,17 @@
 //! Floor 0: the context switch.
 //!
-//! One file per architecture, all behind the same private interface:
+//! What is suspended is known by its [`Continuation`], and these are the ways from one to another:
 //!
 //! - [`switch`]: save where I am, continue the target; inlined into the caller.
 //! - [`switch_out_of_line`]: the same as an ordinary function.
-//! - [`resume`]: continue the target and give this stack up.
 //! - [`switch_call`]: save where I am, call a function on the target's stack, continue the
 //!   target with what it returns.
-//! - [`init_stack`]: lay out a fresh stack so that the first switch to it calls an [`Entry`].
+//! - [`resume`], [`resume_call`], [`give_way`]: continue the target and give this stack up.
+//! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
+//!
+//! One file per architecture has them behind the same private interface, and [`sanitizer`] has what
+//! the compiler's sanitizers must be told of each.
 //!
 //! The instructions themselves are in `asm/`, one routine a file. This floor knows nothing
 //! of greenlets but where backtraces find a parent, and it must never touch memory other than
@@ -18,6 +21,8 @@ use std::mem::MaybeUninit;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod continuation;
+mod sanitizer;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -29,7 +34,9 @@ use aarch64 as imp;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as imp;
 
-pub(crate) use imp::{SUSPENDED_WORDS, init_stack, resume, switch, switch_call, switch_out_of_line};
+pub(crate) use continuation::{
+    Continuation, give_way, resume, resume_call, switch, switch_call, switch_out_of_line,
+};
 
 /// How a thread computes with floating point, as the routines in `asm/` save it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,15 +70,17 @@ pub(crate) struct Message {
 /// The saved stack pointer of a suspended stack.
 pub(crate) type StackPointer = *mut u8;
 
-/// A function that [`switch_call`] runs on the target's stack.
+/// A function that [`switch_call`] runs on the target's stack. It begins with
+/// [`Continuation::landed`].
 pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Message;
 
 /// What the base frame of a stack calls, with the owner that the stack was laid out for and the
-/// first message switched to it. It returns when the owner has ended: with a message for a
-/// suspended stack, whose stack pointer it has written to the last argument.
+/// first message switched to it. It begins with [`Continuation::landed`], and returns when the owner
+/// has ended: with a message for a suspended stack, whose stack pointer it has written to the last
+/// argument. See [`give_way`].
 pub(crate) type Entry =
     unsafe extern "C" fn(*const (), MaybeUninit<usize>, usize, &mut StackPointer) -> Message;
 
-/// The place where a control block has the address of its parent's, which begins with a saved stack
-/// pointer. Backtraces follow it.
-pub(crate) type ParentLink = *const *const StackPointer;
+/// The place where a control block has the address of its parent's, which begins with a
+/// [`Continuation`]. Backtraces follow it.
+pub(crate) type ParentLink = *const *const Continuation;

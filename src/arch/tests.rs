@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-use super::{Message, StackPointer, init_stack, switch, switch_call, switch_out_of_line};
+use super::imp::{init_stack, switch, switch_call, switch_out_of_line};
+use super::{Message, StackPointer};
 
 /// The instruction that an indirect jump must land on, where the processor insists: `endbr64`, or
 /// `bti j`.

@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 
 use super::core::Core;
 use super::counting;
-use super::thread::{Thread, current};
+use super::thread::current;
 use super::trace::{self, EventKind};
-use crate::arch::{self, Message, StackPointer};
+use crate::arch::{self, Message};
 
 /// What is left to do after a switch.
 pub(crate) struct Chore {
@@ -35,24 +35,29 @@ impl Chore {
         Some(Self { left: NonNull::from(left), event, discard })
     }
 
-    /// Suspends where it is called and continues `to`, after the chore. The message is on nobody's
-    /// stack.
+    /// Suspends `from` where it is called and continues `to`, after the chore. The message is on
+    /// nobody's stack.
     ///
     /// # Safety
     ///
     /// `to` is current, suspended or just prepared, and takes the message.
     #[cold]
-    pub(crate) unsafe fn switch(
-        self,
-        thread: &Thread,
-        save: *mut StackPointer,
-        to: &Core,
-        message: Message,
-    ) -> Message {
-        thread.chore.set(Some(self));
-        let target = to.stack_pointer.get();
+    pub(crate) unsafe fn switch(self, from: &Core, to: &Core, message: Message) -> Message {
+        from.thread().chore.set(Some(self));
         // SAFETY: the caller's word; `on_target` does not unwind.
-        unsafe { arch::switch_call(save, target, message.word, message.kind, on_target) }
+        unsafe { arch::switch_call(&from.continuation, &to.continuation, message, on_target) }
+    }
+
+    /// Gives the current stack up and continues `to`, after the chore. The message is on nobody's stack.
+    ///
+    /// # Safety
+    ///
+    /// As for [`switch`](Self::switch).
+    #[cold]
+    pub(crate) unsafe fn resume(self, to: &Core, message: Message) -> ! {
+        to.thread().chore.set(Some(self));
+        // SAFETY: the caller's word; `on_target` does not unwind.
+        unsafe { arch::resume_call(&to.continuation, message, on_target) }
     }
 
     /// Does it, on the current stack, which is the target's; returns what the target gets.
@@ -73,8 +78,9 @@ impl Chore {
 unsafe extern "C" fn on_target(word: MaybeUninit<usize>, kind: usize) -> Message {
     let message = Message { word, kind };
     // SAFETY: what is current is alive.
-    let thread = unsafe { current().as_ref() }.thread();
-    match thread.chore.take() {
+    let core = unsafe { current().as_ref() };
+    core.continuation.landed();
+    match core.thread().chore.take() {
         Some(chore) => chore.settle(message),
         None => message,
     }

@@ -14,7 +14,7 @@ use super::extras::{Extras, OwnFloatControl};
 use super::life;
 use super::tag::Tag;
 use super::thread::Thread;
-use crate::arch::{Entry, ParentLink, SUSPENDED_WORDS, StackPointer};
+use crate::arch::{Continuation, Entry, ParentLink};
 use crate::stack::{SizeClass, Stack};
 
 /// Where a greenlet is in its life. Which of the active ones runs is the thread's knowledge.
@@ -30,8 +30,8 @@ pub(crate) enum Phase {
 
 #[repr(C, align(64))]
 pub(crate) struct Core {
-    /// Where it continues; [`nowhere`] unless it is suspended.
-    pub(crate) stack_pointer: Cell<StackPointer>,
+    /// Where it continues, while it is suspended.
+    pub(crate) continuation: Continuation,
     /// The type of value its pending switch returns. What runs keeps that of its last
     /// suspension, which saves the fast path a store.
     pub(crate) waits_for: Cell<Tag>,
@@ -57,8 +57,9 @@ pub(crate) struct Core {
     extras: UnsafeCell<Option<Box<Extras>>>,
 }
 
-const _: () = assert!(size_of::<Core>() == 128);
-const _: () = assert!(mem::offset_of!(Core, stack_pointer) == 0, "where backtraces look for it");
+// A build with a sanitizer has more to remember of each.
+const _: () = assert!(size_of::<Core>() == 128 || size_of::<Continuation>() > size_of::<usize>());
+const _: () = assert!(mem::offset_of!(Core, continuation) == 0, "where backtraces look for it");
 
 /// Bodies up to this size live in the control block, larger ones in a box.
 type Inline = [MaybeUninit<usize>; 3];
@@ -76,7 +77,7 @@ impl Core {
     /// A block in which there is no greenlet.
     pub(crate) fn vacant(thread: NonNull<Thread>, class: SizeClass) -> Self {
         Self {
-            stack_pointer: Cell::new(nowhere()),
+            continuation: Continuation::new(),
             waits_for: Cell::new(Tag::NOTHING),
             parent: Cell::new(None),
             unwinder: Cell::new(None),
@@ -257,11 +258,4 @@ unsafe fn drop_stored<F>(storage: *mut ()) {
         // SAFETY: the caller's word; the storage begins with the address of a boxed F.
         drop(unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<F>(storage.cast::<usize>().read())) });
     }
-}
-
-/// The stack pointer of what is not suspended: a backtrace that arrives here finds return
-/// address zero and ends.
-pub(crate) fn nowhere() -> StackPointer {
-    static END: [usize; SUSPENDED_WORDS] = [0; SUSPENDED_WORDS];
-    ptr::from_ref(&END).cast_mut().cast()
 }

@@ -66,6 +66,7 @@ fn lower(core: NonNull<Core>) -> u32 {
 }
 
 /// Does what is due for a greenlet that nothing refers to.
+#[inline(never)]
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
     match unsafe { core.as_ref() }.phase.get() {
@@ -138,7 +139,7 @@ fn free_ancestors(core: NonNull<Core>) {
 
 /// Frees the block of a dead greenlet, and returns its parent, of which the caller takes over the
 /// count.
-#[inline]
+#[inline(always)]
 fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::chore::Chore;
-use super::core::{BodyType, Core, Phase, nowhere};
+use super::core::{BodyType, Core, Phase};
 use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
@@ -18,7 +18,7 @@ use super::raised::Raised;
 use super::tag::{Tag, Wake};
 use super::thread::{current, fast_current, set_fast_current};
 use super::trace::EventKind;
-use crate::arch::{self, Message, StackPointer};
+use crate::arch::{self, Continuation, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
 
@@ -58,13 +58,11 @@ pub(crate) fn prepare_to_be_seen(core: &Core) -> bool {
 
 /// Makes a stack, which nobody uses any more, begin with the greenlet's body.
 #[inline]
-fn lay_out(core: &Core, body: &BodyType, stack: Stack) -> StackPointer {
-    let owner = ptr::from_ref(core).cast();
+fn lay_out(core: &Core, body: &BodyType, stack: Stack) {
+    let (owner, parent) = (ptr::from_ref(core).cast(), core.parent_link());
     // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
-    let stack_pointer = unsafe { arch::init_stack(stack.top(), owner, core.parent_link(), body.run) };
-    core.stack_pointer.set(stack_pointer);
+    unsafe { core.continuation.lay_out(stack.guard(), stack.top(), owner, parent, body.run) };
     core.phase.set(Phase::Active);
-    stack_pointer
 }
 
 /// Makes sure that [`prepare`] will not fail.
@@ -97,8 +95,8 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
         Ok(value) => end_plainly(core, value).unwrap_or_else(|value| finish(core, Ok(value))),
         Err(raised) => finish::<T>(core, Err(raised)),
     };
-    *target = departure.target;
-    departure.message
+    // SAFETY: the caller's word; it is suspended or just prepared, and takes the message.
+    unsafe { arch::give_way(departure.to.as_ref(), departure.message, target) }
 }
 
 /// As [`run`], for a body that leaves its result elsewhere: it ends as one that was killed.
@@ -116,8 +114,8 @@ pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
     let (core, content) =
         unsafe { (&*core.cast(), call_body::<T, (), F>(&*core.cast(), Message { word, kind })) };
     let departure = finish::<T>(core, Err(content.map_or_else(|raised| raised, |()| Raised::exit())));
-    *target = departure.target;
-    departure.message
+    // SAFETY: the caller's word; it is suspended or just prepared, and takes the message.
+    unsafe { arch::give_way(departure.to.as_ref(), departure.message, target) }
 }
 
 /// # Safety
@@ -125,6 +123,7 @@ pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
 /// As for [`run`].
 #[inline(always)]
 unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Message) -> Result<R, Raised> {
+    core.continuation.landed();
     // SAFETY: the caller's word.
     let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(first)) };
     match first {
@@ -139,7 +138,7 @@ unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Messag
 /// and the processor's return predictor stays in step for those who go on.
 struct Departure {
     message: Message,
-    target: StackPointer,
+    to: NonNull<Continuation>,
 }
 
 /// Ends the current greenlet if its parent, or its successor, waits for the result and nothing else is
@@ -171,16 +170,15 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     set_fast_current(next);
     let slot = MaybeUninit::new(result);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
-    let target = next.stack_pointer.get();
     if schedules && core.refs.get() == 0 {
         free(NonNull::from(core));
     }
     if !parcel::fits_in_word::<T>() {
         // SAFETY: whoever is next is suspended, waits for a T, and reads it before anybody can take
         // this stack.
-        unsafe { arch::resume(target, message) }
+        unsafe { arch::resume(&next.continuation, message) }
     }
-    Ok(Departure { message, target })
+    Ok(Departure { message, to: NonNull::from(&next.continuation) })
 }
 
 /// Ends the current greenlet and hands what it leaves to its parent: or to its successor, or to who
@@ -296,21 +294,19 @@ fn die_into<T: 'static>(
     thread.make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing.
     drop(kept);
-    let target = receiver.stack_pointer.get();
-    // SAFETY: the receiver is suspended or just prepared, and now current. What is saved here is
-    // not continued.
+    // SAFETY: the receiver is suspended or just prepared, and now current.
     unsafe {
         if let Some(chore) = chore {
-            chore.switch(thread, &mut ptr::null_mut(), receiver, message);
+            chore.resume(receiver, message);
         }
         if core.refs.get() == 0 {
             free(NonNull::from(core));
         }
         if !parcel::fits_in_word::<T>() {
-            arch::resume(target, message);
+            arch::resume(&receiver.continuation, message);
         }
     }
-    Departure { message, target }
+    Departure { message, to: NonNull::from(&receiver.continuation) }
 }
 
 /// What the receiver has to do when `core` ends, because this stack is being left: tell the trace
@@ -345,16 +341,20 @@ fn pass_stack_on<T: 'static>(
     kept: Option<Kept>,
 ) -> Departure {
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
-    let message = parcel.seal(None);
+    let mut message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
     heir.stack.set(Some(stack));
-    let target = lay_out(heir, body, stack);
+    lay_out(heir, body, stack);
     mark_dead(core);
     core.thread().make_current(NonNull::from(heir));
     // What runs needs no count, so this runs nothing.
     drop(kept);
-    let message = chore.map_or(message, |chore| chore.settle(message));
-    Departure { message, target }
+    if let Some(chore) = chore {
+        message = chore.settle(message);
+        // That ran as the heir, who may have been left and continued elsewhere meanwhile.
+        lay_out(heir, body, stack);
+    }
+    Departure { message, to: NonNull::from(&heir.continuation) }
 }
 
 /// Marks a greenlet as dead and gives its stack back. It may be the stack that runs: from here on
@@ -371,7 +371,7 @@ fn end(core: &Core) {
 #[inline]
 fn mark_dead(core: &Core) {
     core.phase.set(Phase::Dead);
-    core.stack_pointer.set(nowhere());
+    core.continuation.forget();
     core.waits_for.set(Tag::NOTHING);
 }
 

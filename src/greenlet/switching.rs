@@ -69,7 +69,7 @@ pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
     // SAFETY: the target takes an S; it was just prepared, or is suspended as it is not the caller. `me`
     // stays where it is: who is suspended is kept by a count or unwound, never just freed.
-    let landed = unsafe { arch::switch(me.stack_pointer.as_ptr(), to.stack_pointer.get(), message) };
+    let landed = unsafe { arch::switch(&me.continuation, &to.continuation, message) };
     if landed.kind == parcel::VALUE {
         // SAFETY: whoever switched here saw that this greenlet waits for a W.
         Landing::Value(unsafe { parcel::unpack(landed.word) })
@@ -170,11 +170,10 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
         }
     }
     me.waits_for.set(if me.has_float_control() { Tag::slow::<W>() } else { Tag::of::<W>() });
-    let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };
     let chore = Chore::of(me, event, discard);
-    thread.make_current(NonNull::from(receiver));
+    me.thread().make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing; it would keep the receiver while `me` waits.
     drop(kept);
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
@@ -187,8 +186,8 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             None => parcel.seal(Some(&mut slot)),
         };
         parcel::open(match chore {
-            Some(chore) => chore.switch(thread, save, receiver, message),
-            None => arch::switch(save, receiver.stack_pointer.get(), message),
+            Some(chore) => chore.switch(me, receiver, message),
+            None => arch::switch(&me.continuation, &receiver.continuation, message),
         })
     }
 }
@@ -200,15 +199,14 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
 /// `me` is current and marked as waiting for anything; `to` is suspended.
 #[cold]
 pub(crate) unsafe fn raise_in(me: &Core, to: &Core, raised: Raised) -> Message {
-    let (thread, save) = (me.thread(), me.stack_pointer.as_ptr());
     let chore = Chore::of(me, EventKind::Throw, parcel::discard::<()>);
-    thread.make_current(NonNull::from(to));
+    me.thread().make_current(NonNull::from(to));
     let message = parcel::raised(raised);
     // SAFETY: the caller's word; anybody can take what is raised.
     unsafe {
         match chore {
-            Some(chore) => chore.switch(thread, save, to, message),
-            None => arch::switch_out_of_line(save, to.stack_pointer.get(), message.word, message.kind),
+            Some(chore) => chore.switch(me, to, message),
+            None => arch::switch_out_of_line(&me.continuation, &to.continuation, message),
         }
     }
 }

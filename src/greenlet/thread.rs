@@ -320,6 +320,13 @@ impl Thread {
         if current() != root {
             // The process exits from within a greenlet: the stacks of all others, the root's
             // among them, are part of what it is leaving behind.
+            let suspended =
+                |core: &Core| core.phase.get() == Phase::Active && NonNull::from(core) != current();
+            let mut place = 0;
+            while let Some(core) = self.arena.find(&mut place, suspended) {
+                // SAFETY: found in use, neither dead nor current, so suspended.
+                unsafe { core.as_ref().continuation.leak() };
+            }
             return;
         }
         self.make_current(root);

@@ -160,7 +160,7 @@ impl Drop for Class {
         if carved > self.free.len() {
             // A greenlet that refused to unwind still stands on one of these stacks, and others
             // may hold pointers into it: its memory is never freed.
-            std::mem::forget(std::mem::take(&mut self.regions));
+            self.regions.drain(..).for_each(std::mem::forget);
         }
     }
 }

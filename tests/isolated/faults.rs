@@ -57,6 +57,7 @@ fn exit(code: libc::c_int) {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer takes the fault")]
 fn a_fault_with_nobody_to_take_it_ends_the_process() {
     let output = isolated("faults::a_fault_with_nobody_to_take_it_ends_the_process", fault);
     assert!(ended_by(&output, libc::SIGSEGV), "{:?}", output.status);

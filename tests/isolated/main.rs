@@ -3,6 +3,8 @@
 //! A test starts this same binary again with its own name, under a time limit, and looks at how
 //! that ended and what it said.
 
+#[cfg(greenlet_sanitizer = "address")]
+mod address_sanitizer;
 #[cfg(feature = "hub")]
 mod descriptors;
 mod exit;

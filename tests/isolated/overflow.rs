@@ -134,6 +134,7 @@ fn it_is_reported_when_two_threads_overflow_at_once() {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer reports it, where std would")]
 fn an_ordinary_thread_still_has_the_report_of_std() {
     let output = isolated("overflow::an_ordinary_thread_still_has_the_report_of_std", || {
         Greenlet::<()>::new(|()| ()).switch(());
@@ -144,6 +145,7 @@ fn an_ordinary_thread_still_has_the_report_of_std() {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer reports it, where std would")]
 fn the_thread_of_suspended_greenlets_still_has_the_report_of_std() {
     let output = isolated("overflow::the_thread_of_suspended_greenlets_still_has_the_report_of_std", || {
         let thread = std::thread::Builder::new().name("root".into());
@@ -158,6 +160,7 @@ fn the_thread_of_suspended_greenlets_still_has_the_report_of_std() {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer has locals elsewhere")]
 fn a_child_of_one_who_is_deep_itself_is_named() {
     let output = isolated("overflow::a_child_of_one_who_is_deep_itself_is_named", || {
         /// Goes down most of the stack before it starts the child.
@@ -244,6 +247,7 @@ fn one_who_overflows_between_a_switch_and_the_next_is_named() {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer takes the fault")]
 fn a_write_beyond_the_other_end_is_no_overflow_of_the_neighbour() {
     let output = isolated("overflow::a_write_beyond_the_other_end_is_no_overflow_of_the_neighbour", || {
         let lower = named("lower", || {

@@ -307,6 +307,7 @@ fn a_switch_returns_what_anybody_sends_and_not_what_its_target_does() {
 
 // Runner-up: each has a stack of its own
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer has locals elsewhere")]
 fn a_greenlet_that_is_started_deep_down_has_its_whole_stack() {
     const ROOM: usize = 256 * 1024;
     /// Calls `f` with half of such a stack in use below `top`.
