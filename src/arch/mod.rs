@@ -37,6 +37,7 @@ use x86_64 as imp;
 pub(crate) use continuation::{
     Continuation, give_way, resume, resume_call, switch, switch_call, switch_out_of_line,
 };
+pub(crate) use imp::valgrind_request;
 
 /// How a thread computes with floating point, as the routines in `asm/` save it.
 #[derive(Clone, Copy, Debug, Default)]

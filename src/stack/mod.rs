@@ -12,6 +12,7 @@ mod guard;
 pub(crate) mod overflow;
 mod pool;
 mod region;
+mod valgrind;
 
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;

@@ -2,6 +2,7 @@
 
 use std::ptr::{self, NonNull};
 
+use super::valgrind::Known;
 use super::{SizeClass, Stack, StackError, guard};
 
 /// A reservation of address space whose slots are handed out once each, from the low end.
@@ -11,6 +12,8 @@ pub(crate) struct Region {
     class: SizeClass,
     /// Where the next slot that was never used begins.
     next: usize,
+    /// Empty where no Valgrind runs the program.
+    known: Vec<Known>,
 }
 
 impl Region {
@@ -20,7 +23,7 @@ impl Region {
         loop {
             let len = slots * class.bytes();
             match map(len) {
-                Some(base) => return Ok(Self { base, len, class, next: 0 }),
+                Some(base) => return Ok(Self { base, len, class, next: 0, known: Vec::new() }),
                 None if slots > 1 => slots /= 2,
                 None => return Err(StackError::map(len)),
             }
@@ -41,7 +44,9 @@ impl Region {
         self.next += self.class.bytes();
         // SAFETY: `next` is at most `len`, so the address is inside the mapping or its end.
         let end = unsafe { self.base.add(self.next) };
-        Some(Ok(Stack::new(end, self.class)))
+        let stack = Stack::new(end, self.class);
+        self.known.extend(Known::new(stack.low()..end.addr().get()));
+        Some(Ok(stack))
     }
 
     pub(crate) fn slots(&self) -> usize {
