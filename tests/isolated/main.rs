@@ -11,6 +11,7 @@ mod exit;
 mod faults;
 #[cfg(feature = "hub")]
 mod fork;
+mod heap;
 mod leaks;
 mod overflow;
 #[cfg(feature = "hub")]
@@ -48,6 +49,12 @@ fn isolated(case: &str, body: fn()) -> Output {
     let stderr = std::thread::spawn(move || read(&mut stderr));
     let status = wait(&mut child);
     Output { status, stdout: reader.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+/// Whether an emulator of a processor runs this, or Valgrind, which is one: it is slow, and has its own
+/// ways with memory.
+fn is_emulated() -> bool {
+    std::env::var_os("CROSS_RUNNER").is_some()
 }
 
 /// This binary, under the emulator that runs it, if one does.
