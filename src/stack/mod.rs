@@ -57,6 +57,7 @@ impl Stack {
         Self(top.map_addr(|top| top | usize::from(class.0)))
     }
 
+    #[inline]
     fn end(self) -> NonNull<u8> {
         let above = self.top().addr().get() % Self::STAGGERED;
         // SAFETY: the top is less than this below the end, which is a multiple of it.
@@ -76,6 +77,7 @@ impl Stack {
     }
 
     /// The lowest address of the slot, which is where the guard is.
+    #[inline]
     pub(crate) fn guard(self) -> usize {
         self.end().addr().get() - self.size()
     }
@@ -86,6 +88,7 @@ impl Stack {
     }
 
     /// The whole slot in bytes, guard included.
+    #[inline]
     pub(crate) fn size(self) -> usize {
         self.class().bytes()
     }
@@ -117,6 +120,7 @@ impl SizeClass {
         class.map(Self).ok_or(StackError::too_large(bytes, 1 << Self::LARGEST))
     }
 
+    #[inline]
     pub(crate) fn bytes(self) -> usize {
         1 << self.0
     }
