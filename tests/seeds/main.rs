@@ -11,12 +11,16 @@ macro_rules! println {
     ($($line:tt)*) => { crate::hear(format_args!($($line)*)) };
 }
 
-#[path = "../examples/seeds/producer_consumer.rs"]
+#[cfg(feature = "hub")]
+mod network;
+#[path = "../../examples/seeds/producer_consumer.rs"]
 mod producer_consumer;
-#[path = "../examples/seeds/switch.rs"]
+#[path = "../../examples/seeds/switch.rs"]
 mod switch;
-#[path = "../examples/seeds/switch_values.rs"]
+#[path = "../../examples/seeds/switch_values.rs"]
 mod switch_values;
+#[cfg(feature = "hub")]
+mod tasks;
 
 thread_local! {
     static HEARD: RefCell<String> = const { RefCell::new(String::new()) };
@@ -27,7 +31,7 @@ fn hear(line: fmt::Arguments) {
 }
 
 /// What a program prints on this thread.
-fn output(main: fn()) -> String {
+fn output<R>(main: impl FnOnce() -> R) -> String {
     main();
     HEARD.take()
 }
