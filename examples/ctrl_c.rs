@@ -17,8 +17,7 @@ impl Drop for Counter {
     }
 }
 
-/// Counts until a signal comes.
-pub fn main() -> io::Result<()> {
+pub(crate) fn main() -> io::Result<()> {
     let signals = Signals::new([SIGINT, SIGTERM])?;
     let counting = spawn(|| {
         let _counter = Counter;
