@@ -154,3 +154,13 @@ struct IoGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/coming-from-greenlet.md")]
 struct ComingFromGreenlet;
+
+/// And those for users of gevent and of eventlet.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/coming-from-gevent.md")]
+struct ComingFromGevent;
+
+/// And these.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/coming-from-eventlet.md")]
+struct ComingFromEventlet;
