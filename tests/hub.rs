@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use greenlet::hub::{Backend, backend, use_backend};
 use greenlet::net::UnixStream;
@@ -18,6 +18,7 @@ fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> 
     std::thread::spawn(body).join().unwrap()
 }
 
+// gevent 111
 #[test]
 fn each_thread_chooses_its_backend_before_its_hub_starts() {
     for chosen in [Backend::Poll, Backend::System] {
@@ -57,6 +58,39 @@ fn backends_have_names() {
     }
     let error = "kqueue".parse::<Backend>().unwrap_err();
     assert_eq!(error.to_string(), "there is no backend `kqueue`; there are `system` and `poll`");
+}
+
+/// The processor's time that this thread has used.
+fn computed() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills in the structure.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+// E20
+#[test]
+fn a_wait_that_ends_within_a_millisecond_is_one_wait_and_not_many() {
+    for chosen in [Backend::Poll, Backend::System] {
+        on_a_thread(move || {
+            use_backend(chosen).unwrap();
+            let (_a, b) = UnixStream::pair().unwrap();
+            // Somebody waits for a descriptor, as the hub of the original did, too.
+            drop(spawn(move || (&b).read(&mut [0])));
+            sleep(MS);
+            let (start, before) = (Instant::now(), computed());
+            (0..100).for_each(|_| sleep(MS * 9 / 10));
+            let (took, sleeping) = (start.elapsed(), computed() - before);
+            // What one who looks all the time has of a processor that others use as well.
+            let (start, before) = (Instant::now(), computed());
+            while start.elapsed() < took {}
+            let busy = computed() - before;
+            assert!(
+                sleeping < busy / 2,
+                "{chosen}: {sleeping:?} in {took:?}, of {busy:?} that were to be had"
+            );
+        });
+    }
 }
 
 // gevent 10

@@ -11,7 +11,7 @@ use std::time::Duration;
 use greenlet::pool::{Group, Pile, Pool, ThreadPool};
 use greenlet::sync::Event;
 use greenlet::{
-    GreenThread, Task, TaskError, join_all, set_report_hook, sleep, spawn, spawn_later, with_timeout,
+    GreenThread, Task, TaskError, iwait, join_all, set_report_hook, sleep, spawn, spawn_later, with_timeout,
     yield_now,
 };
 
@@ -136,6 +136,23 @@ fn a_member_that_waits_for_all_members_is_told() {
     });
     let error = member.join().unwrap_err();
     assert!(error.message().unwrap().contains("cannot wait for the end of all members"));
+}
+
+/// gevent 76: `raise_error` is a search for a member that failed, or a `map`.
+#[test]
+fn a_member_that_fails_is_found() {
+    quiet();
+    let group = Group::new();
+    drop(group.spawn(|| ()));
+    let failing = group.spawn(|| panic!("number 1"));
+    drop(group.spawn(|| sleep(FOREVER)));
+    let failed = iwait(group.members()).find(|member| !member.is_successful());
+    assert_eq!(failed, Some((*failing).clone()));
+    assert_eq!(group.len(), 1, "the others go on");
+    assert_eq!(failing.join().unwrap_err().message(), Some("number 1"));
+    group.kill();
+    let error = group.map(0..3, fails_at(1)).unwrap_err();
+    assert_eq!(error.message(), Some("number 1"));
 }
 
 /// gevent 70.

@@ -26,7 +26,7 @@ const _: (Event, Semaphore, BoundedSemaphore, RLock, Condvar, Barrier) = (
 );
 const _: (Mutex<u8>, RwLock<u8>) = (Mutex::new(0), RwLock::new(0));
 
-// What waits on one hub is for its thread only.
+// What waits on one hub is for its thread only. gevent 112, where it is an error at run time.
 const _: [(); 9] = [
     <Event as StaysOnItsThread<_>>::IT_DOES,
     <AsyncResult<u8> as StaysOnItsThread<_>>::IT_DOES,

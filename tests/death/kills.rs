@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use greenlet::{Greenlet, KillError, State};
+use greenlet::{Greenlet, GreenletExit, KillError, State};
 
 use crate::{counter, guard, suspended_with};
 
@@ -22,6 +22,27 @@ fn kill_runs_the_destructors_and_returns_to_the_killer() {
     assert_eq!(dropped.get(), 1);
     assert!(g.is_dead());
     g.kill().unwrap();
+}
+
+// do-not-repeat.md: P1, where the parent's body got the exit as its argument
+#[test]
+fn an_exit_that_ends_a_child_does_not_start_its_parent() {
+    let unstarted = || Greenlet::<u32>::new(|_| unreachable!("nobody sent it a value"));
+    let suspended = |parent: &Greenlet<u32>| {
+        let main = Greenlet::<u32>::current();
+        let child = Greenlet::builder().parent(parent).build(move |n| main.switch(n));
+        assert_eq!(child.switch(1), 1);
+        child
+    };
+    // What comes of a kill is the killer's.
+    let parent = unstarted();
+    let child = suspended(&parent);
+    child.kill().unwrap();
+    assert_eq!((child.state(), parent.state()), (State::Dead, State::Unstarted));
+    // What comes of a throw is the parent's, which cannot take it and passes it on.
+    let child = suspended(&parent);
+    assert!(child.try_throw(GreenletExit).unwrap_err().is_exit());
+    assert_eq!((child.state(), parent.state()), (State::Dead, State::Dead));
 }
 
 #[test]

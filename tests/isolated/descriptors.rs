@@ -45,6 +45,31 @@ fn accepting_without_descriptors_is_an_error_and_works_when_there_are_some_again
     );
 }
 
+/// How many descriptors are open.
+fn open() -> usize {
+    // SAFETY: asks only.
+    (0..200).filter(|&fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1).count()
+}
+
+// gevent 111
+#[test]
+fn a_thread_takes_the_descriptors_of_its_hub_along_when_it_ends() {
+    passes("descriptors::a_thread_takes_the_descriptors_of_its_hub_along_when_it_ends", || {
+        let uses_a_hub = || {
+            let (a, mut b) = UnixStream::pair().unwrap();
+            // It waits until the thread ends, with all that it has.
+            drop(spawn(move || (&a).read_exact(&mut [0; 2])));
+            greenlet::sleep(Duration::from_millis(1));
+            b.write_all(&[0]).unwrap();
+        };
+        // What is made once for the whole process, is made now.
+        std::thread::spawn(uses_a_hub).join().unwrap();
+        let before = open();
+        (0..5).for_each(|_| std::thread::spawn(uses_a_hub).join().unwrap());
+        assert_eq!(open(), before);
+    });
+}
+
 // gevent 88
 #[test]
 fn a_server_without_descriptors_reports_that_and_serves_when_there_are_some_again() {

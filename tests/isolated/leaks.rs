@@ -111,6 +111,7 @@ fn memory_stays_flat_while_suspended_greenlets_are_let_go() {
 
 // test_leaks.py::TestLeaks::test_threaded_leak
 // test_leaks.py::TestLeaks::test_untracked_memory_doesnt_increase_unfinished_thread_dealloc_in_main
+// do-not-repeat.md: P2
 #[test]
 fn memory_stays_flat_while_threads_leave_suspended_greenlets_behind() {
     /// Suspends a greenlet that only its own stack holds.
@@ -149,6 +150,7 @@ pub(crate) fn limit_address_space(limit: libc::rlim_t) -> libc::rlim_t {
 
 // test_greenlet.py::TestBrokenGreenlets::test_failed_to_initialstub
 // greenlet.md section 5, runners-up
+// do-not-repeat.md: P4
 #[test]
 #[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer's own memory counts against the limit")]
 fn a_greenlet_that_cannot_have_a_stack_stays_unstarted_and_may_be_tried_again() {

@@ -19,6 +19,7 @@ fn exiting_from_within_a_task_is_orderly() {
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
 }
 
+// gevent 92; eventlet 45
 #[test]
 fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
     let output =
@@ -26,9 +27,28 @@ fn a_task_that_panics_is_reported_under_its_name_and_the_program_goes_on() {
             let failed = Greenlet::builder().name("failing").spawn(|| panic!("oh no"));
             assert!(failed.wait(None));
             assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
+            assert_eq!(failed.join().unwrap_err().message(), Some("oh no"));
         });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("\"failing\" failed: the task panicked: oh no"), "{}", stderr(&output));
+    let report = "\"failing\" failed: the task panicked: oh no";
+    assert_eq!(stderr(&output).matches(report).count(), 1, "{}", stderr(&output));
+}
+
+// gevent 96
+#[test]
+fn a_report_hook_that_panics_harms_nobody() {
+    let output = isolated("tasks::a_report_hook_that_panics_harms_nobody", || {
+        greenlet::set_report_hook(|report| panic!("I do not want to hear of {report}"));
+        let failed = greenlet::spawn(|| panic!("oh no"));
+        let linked = Rc::new(RefCell::new(false));
+        let note = linked.clone();
+        failed.link(move |_| *note.borrow_mut() = true);
+        assert_eq!(failed.join().unwrap_err().message(), Some("oh no"));
+        assert!(*linked.borrow());
+        assert_eq!(greenlet::spawn(|| 1).join().unwrap(), 1);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("I do not want to hear of"), "{}", stderr(&output));
 }
 
 /// There is no stack for a task, so the hub drops its body where nothing may wait.

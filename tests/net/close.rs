@@ -98,14 +98,17 @@ fn sockets_of_all_kinds_can_be_closed_under_those_who_wait() {
     assert!(is_closed(reader.join().unwrap()));
 }
 
-// E12: of an original, who waits for a number that is used again steals from its new owner
+// eventlet 70; E12: of an original, who waits for a number that is used again steals from its new owner
 #[test]
 fn the_number_is_not_used_again_while_there_is_a_handle() {
     let (a, _b) = tcp_pair();
     let number = a.as_raw_fd();
     a.close().unwrap();
-    let others: Vec<_> = (0..20).map(|_| tcp_pair()).collect();
-    assert!(others.iter().all(|(one, other)| one.as_raw_fd() != number && other.as_raw_fd() != number));
+    let others: Vec<_> = (0..20).map(|_| (tcp_pair(), UnixStream::pair().unwrap())).collect();
+    let numbers = others
+        .iter()
+        .flat_map(|((a, b), (c, d))| [a.as_raw_fd(), b.as_raw_fd(), c.as_raw_fd(), d.as_raw_fd()]);
+    assert!(numbers.into_iter().all(|other| other != number));
     drop(a);
 }
 

@@ -101,6 +101,7 @@ fn data_that_follows_a_short_read_wakes_the_reader() {
     task.join().unwrap();
 }
 
+// gevent 102: zero, which there makes a socket non-blocking, is an error as in std
 #[test]
 fn a_read_timeout_is_an_error_and_the_stream_stays_usable() {
     let (mut a, mut b) = pair();
@@ -109,6 +110,23 @@ fn a_read_timeout_is_an_error_and_the_stream_stays_usable() {
     b.write_all(b"x").unwrap();
     assert_eq!(a.read(&mut [0; 1]).unwrap(), 1);
     assert_eq!(a.set_read_timeout(Some(Duration::ZERO)).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+}
+
+// gevent 102
+#[test]
+fn a_timeout_is_for_each_operation_and_not_for_all_together() {
+    let (mut a, mut b) = pair();
+    let limit = 600 * MS;
+    a.set_read_timeout(Some(limit)).unwrap();
+    drop(spawn(move || {
+        for n in 0..4 {
+            sleep(limit / 3);
+            b.write_all(&[n]).unwrap();
+        }
+    }));
+    let mut read = [0; 4];
+    a.read_exact(&mut read).unwrap(); // four reads, each in time
+    assert_eq!(read, [0, 1, 2, 3]);
 }
 
 #[test]
@@ -152,7 +170,7 @@ fn shutdown_ends_a_reader_of_the_same_stream() {
     assert_eq!(reader.join().unwrap(), 0);
 }
 
-// gevent 97, eventlet 66, G3
+// gevent 97; eventlet 66, 67; G3
 #[test]
 fn several_readers_may_wait_on_one_stream() {
     let (a, mut b) = pair();
@@ -427,7 +445,7 @@ fn a_port_is_shared_only_if_all_who_have_it_say_so() {
 }
 
 /// Others run, and other processes have their chance, between two connections.
-// G11
+// gevent 89; G11
 #[test]
 fn one_connection_is_accepted_a_round() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -348,7 +348,7 @@ fn a_kill_with_an_error_is_a_failure_and_reported_once() {
     assert!(reports[2].1.ends_with("\"tenant\" failed: the task panicked: named"), "{reports:?}");
 }
 
-/// gevent 29.
+/// gevent 29, 95.
 #[test]
 fn a_body_that_unwinds_with_the_exit_is_killed_and_nobody_is_told() {
     reports();

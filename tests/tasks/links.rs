@@ -93,7 +93,7 @@ fn a_link_to_what_has_ended_is_called_soon_and_not_at_once() {
     assert_eq!(seen.get(), 5);
 }
 
-/// gevent 38. eventlet 30. E8.
+/// gevent 38, 93. eventlet 30. E8.
 #[test]
 fn a_link_that_panics_is_reported_and_stops_no_other() {
     reports();

@@ -9,6 +9,12 @@ use greenlet::{Greenlet, Timeout, idle, join_all, sleep, sleep_until, spawn, spa
 
 use crate::{FOREVER, MS, log};
 
+/// Lets the time pass, and nobody run.
+fn spin(duration: Duration) {
+    let until = Instant::now() + duration;
+    while Instant::now() < until {}
+}
+
 /// gevent 1. eventlet 37.
 #[test]
 fn tasks_run_when_the_spawner_waits_and_in_the_order_of_spawning() {
@@ -146,11 +152,37 @@ fn a_spinning_yielder_does_not_starve_timers() {
     spinner.join().unwrap();
 }
 
+/// gevent 6, where as many as fifty run before anything else is looked at.
+#[test]
+fn a_timer_that_is_due_fires_when_the_round_is_over() {
+    let (log, note) = log();
+    let slow = |name: &'static str| {
+        let note = note.clone();
+        spawn(move || {
+            for _ in 0..3 {
+                spin(2 * MS);
+                note(name);
+                yield_now();
+            }
+        })
+    };
+    let mut tasks = vec![spawn({
+        let note = note.clone();
+        move || {
+            sleep(MS);
+            note("awake");
+        }
+    })];
+    tasks.extend(["a", "b", "c"].map(slow));
+    join_all(&tasks, None);
+    // It is due during the first round, and is one of the second.
+    assert_eq!(*log.borrow(), ["a", "b", "c", "a", "b", "c", "awake", "a", "b", "c"]);
+}
+
 /// gevent 7.
 #[test]
 fn work_before_a_sleep_does_not_make_it_shorter() {
-    let busy_until = Instant::now() + 10 * MS;
-    while Instant::now() < busy_until {}
+    spin(10 * MS);
     let start = Instant::now();
     sleep(5 * MS);
     assert!(start.elapsed() >= 5 * MS);
