@@ -8,6 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use greenlet::hub::Parker;
+use greenlet::pool::Group;
+use greenlet::queue::Queue;
 use greenlet::sync::{
     AsyncResult, Barrier, BoundedSemaphore, Condvar, Event, Mutex, RLock, RwLock, Semaphore,
 };
@@ -307,15 +310,44 @@ fn who_releases_and_acquires_again_at_once_does_not_starve_the_others() {
     assert_eq!(log.take(), ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]);
 }
 
-/// gevent 66.
-#[test]
-fn a_loop_over_a_free_lock_lets_others_run() {
-    let (mutex, stop) = (Mutex::new(0_u64), Rc::new(Cell::new(false)));
+/// Has something done, that need not wait, until others have run.
+fn others_run_beside(something: impl FnMut()) {
+    let stop = Rc::new(Cell::new(false));
     drop(spawn({
         let stop = stop.clone();
         move || stop.set(true)
     }));
-    repeat_until(|| stop.get(), || *mutex.lock() += 1);
+    repeat_until(|| stop.get(), something);
+}
+
+/// gevent 66.
+#[test]
+fn a_loop_over_a_free_lock_lets_others_run() {
+    let mutex = Mutex::new(0_u64);
+    others_run_beside(|| *mutex.lock() += 1);
+}
+
+#[test]
+fn a_loop_over_anything_that_is_there_already_lets_others_run() {
+    let (event, result) = (Event::new(), AsyncResult::new());
+    event.set();
+    result.set(()).unwrap();
+    others_run_beside(|| event.wait());
+    others_run_beside(|| result.wait());
+    let (semaphore, rwlock, barrier) = (Semaphore::new(1), RwLock::new(()), Barrier::new(1));
+    others_run_beside(|| drop(semaphore.acquire()));
+    others_run_beside(|| drop(rwlock.read()));
+    others_run_beside(|| assert!(barrier.wait().is_leader()));
+    let (parker, queue) = (Parker::new(), Queue::<()>::unbounded());
+    others_run_beside(|| {
+        parker.unparker().unpark();
+        parker.park();
+    });
+    others_run_beside(|| queue.join());
+    let (group, task) = (Group::new(), spawn(|| ()));
+    assert!(task.wait(None));
+    others_run_beside(|| assert!(task.wait(None)));
+    others_run_beside(|| assert!(group.join(None)));
 }
 
 /// eventlet 57; gevent 67.

@@ -64,6 +64,7 @@ impl Parker {
     fn wait(&self, timeout: Option<Duration>) -> bool {
         let deadline = deadline(timeout);
         let hub = super::here();
+        hub.spend_budget();
         // Whoever is unwound after its wake leaves the permit to the next one.
         let pass_on = || {
             self.permit.waiting.wake_one(hub);

@@ -176,6 +176,7 @@ impl Crew {
     /// Waits until nobody is left, at least for a moment; false if `until` comes first.
     #[track_caller]
     pub(super) fn join(&self, until: Option<Instant>) -> bool {
+        hub::spend_budget();
         if self.is_deserted() {
             return true;
         }

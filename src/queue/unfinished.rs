@@ -39,6 +39,7 @@ impl<S: Storage> QueueOf<S> {
 
     #[track_caller]
     fn join_within(&self, timeout: Option<Duration>) -> bool {
+        hub::spend_budget();
         let done = self.unfinished.get() == 0;
         done || hub::here().wait(&self.joiners, deadline(timeout), "the items of a queue to be done")
     }

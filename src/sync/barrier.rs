@@ -53,6 +53,7 @@ impl Barrier {
     /// Waits until as many greenlets as the barrier is for are here.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
+        hub::spend_budget();
         let present = self.present.get() + 1;
         if present >= self.needed {
             self.present.set(0);

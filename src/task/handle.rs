@@ -74,7 +74,9 @@ impl Task {
 
     #[track_caller]
     fn wait_until(&self, until: Option<Instant>) -> bool {
-        if !self.is_finished() {
+        if self.is_finished() {
+            hub::spend_budget();
+        } else {
             self.refuse_itself();
             hub::here().wait(&self.shared.waiting, until, "the end of a task");
         }
