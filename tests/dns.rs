@@ -41,7 +41,8 @@ fn others_run_during_a_lookup() {
             yield_now();
         }
     });
-    dns::lookup("localhost").unwrap();
+    // A thread may have answered before anybody waits for it, but not each time.
+    (0..1000).take_while(|_| ticks.get() == 0).for_each(|_| drop(dns::lookup("localhost").unwrap()));
     assert!(ticks.get() > 0);
     ticker.kill().unwrap();
 }

@@ -1,8 +1,9 @@
 //! Hooks that are told of every switch, for debuggers and profilers.
 //!
 //! A hook runs after the switch, on the target's stack, before the target sees what was sent. So
-//! the current greenlet is the target then. It may itself switch. Semantics: `settrace` of Python's
-//! greenlet; the hook for the whole process is an addition.
+//! the current greenlet is the target then. It may itself switch, and is told of that as well: one
+//! that always does never ends. Semantics: `settrace` of Python's greenlet; the hook for the whole
+//! process is an addition.
 //!
 //! While a hook is set, switches take the slow path.
 //!
