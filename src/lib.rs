@@ -11,7 +11,8 @@
 //!   code: what would block parks the task, and this thread runs another one, as in gevent and
 //!   eventlet.
 //!
-//! Everything runs on the thread that made it; nothing needs to be `Send`.
+//! Everything runs on the thread that made it; nothing needs to be `Send`. Several cores are used by several
+//! hubs, one a thread: [`hub::run_on`], [`server::ThreadedServer`].
 //!
 //! ```
 //! # #[cfg(feature = "hub")] {
@@ -57,14 +58,14 @@
 //! | 0 | `arch` | the context switch, one file per architecture, over `asm/` |
 //! | 1 | `stack` | reserving, guarding and pooling stacks; the overflow report |
 //! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death; [`Generator`], [`trace`], [`local!`], [`context`] |
-//! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads |
+//! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads, several hubs |
 //! | 4 | `timeout`, `task` | [`with_timeout`], [`Timeout`]; [`spawn`], [`GreenThread`], [`Task`], [`sleep`], [`join_all`] |
 //! | 4 | [`sync`], [`queue`] | what tasks wait for each other with |
 //! | 4 | [`pool`] | tasks by the dozen, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
 //! | 5 | [`dns`], [`net`], [`process`], [`signal`] | name lookups, sockets, child processes, signals |
-//! | 6 | [`server`] | servers of connections and datagrams |
+//! | 6 | [`server`] | servers of connections and datagrams, on one thread or on several |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
 //!
@@ -149,6 +150,11 @@ struct TasksGuide;
 #[cfg(all(doctest, feature = "hub"))]
 #[doc = include_str!("../docs/io.md")]
 struct IoGuide;
+
+/// And these.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/cores.md")]
+struct CoresGuide;
 
 /// So are the examples of the guide for users of Python's greenlet.
 #[cfg(doctest)]

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use super::addr::try_each;
 use super::{TcpListener, TcpStream, ToSocketAddrs, socket, sys};
-use crate::os::SystemAddr;
+use crate::os::{Detached, SystemAddr};
 use crate::time::deadline;
 
 /// How many connections may wait to be accepted, where the system allows that many.
 pub(super) const BACKLOG: u32 = 4096;
+
+/// Whether the system shares connections out evenly among the listeners at one port.
+const SHARES_OUT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// How to listen (the arguments of eventlet's `listen`); from [`TcpListener::options`].
 ///
@@ -58,6 +61,43 @@ impl ListenOptions {
     #[track_caller]
     pub fn bind(&self, addresses: impl ToSocketAddrs) -> io::Result<TcpListener> {
         try_each(addresses, |address| self.bind_one(address))
+    }
+
+    /// Listens for so many threads at one address, the first that can be had. Each takes a listener to its
+    /// hub by [`attach`](Detached::attach), and gets a share of the connections.
+    ///
+    /// On Linux the listeners share the port, and the system decides at once whose a connection is: no
+    /// thread is woken for another's. So a listener that nobody accepts from keeps its share waiting, and
+    /// one that is closed takes with it who waits in its queue. Another process of the same user that
+    /// shares the port gets a share too ([`reuse_port`](Self::reuse_port)). Elsewhere ports are not shared out evenly,
+    /// and the listeners are handles to one queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    ///
+    /// If the number of threads is zero.
+    #[track_caller]
+    pub fn bind_for_threads(
+        &self,
+        threads: usize,
+        addresses: impl ToSocketAddrs,
+    ) -> io::Result<Vec<Detached<TcpListener>>> {
+        assert!(threads > 0, "somebody has to listen");
+        let options = self.clone().reuse_port(self.reuse_port || SHARES_OUT);
+        let first = options.bind(addresses)?;
+        let address = first.local_addr()?;
+        let mut listeners = vec![first.detach()?];
+        for _ in 1..threads {
+            listeners.push(if SHARES_OUT {
+                options.bind_one(address)?.detach()?
+            } else {
+                Detached::new(listeners[0].as_fd().try_clone_to_owned()?)
+            });
+        }
+        Ok(listeners)
     }
 
     fn bind_one(&self, address: SocketAddr) -> io::Result<TcpListener> {

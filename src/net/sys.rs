@@ -129,6 +129,15 @@ pub(super) fn bind(fd: RawFd, address: &SystemAddr) -> io::Result<()> {
     check(unsafe { libc::bind(fd, address, len) }).map(drop)
 }
 
+/// The address of a socket on this side.
+pub(super) fn local_address(fd: RawFd) -> io::Result<SystemAddr> {
+    let name = SystemAddr::filled_by(|address, len| {
+        // SAFETY: the address has room for `len`.
+        check(unsafe { libc::getsockname(fd, address, len) })
+    });
+    name.map(|(_, address)| address)
+}
+
 /// Sets how many connections may wait to be accepted; the system limits it further.
 pub(super) fn listen(fd: RawFd, backlog: u32) -> io::Result<()> {
     let backlog = backlog.try_into().unwrap_or(libc::c_int::MAX);

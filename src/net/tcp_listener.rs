@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 
 use super::{ListenOptions, TcpStream, ToSocketAddrs, socket, sys};
 use crate::hub::Source;
-use crate::os::descriptor;
+use crate::os::{Detached, descriptor};
 
 /// A TCP socket that accepts connections, with the methods of [`std::net::TcpListener`], on which
 /// only the calling greenlet waits.
@@ -111,6 +111,17 @@ impl TcpListener {
     /// If the system does not tell.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.std().take_error()
+    }
+}
+
+impl Detached<TcpListener> {
+    /// The address that it listens at.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        sys::local_address(self.as_fd().as_raw_fd())?.try_into()
     }
 }
 

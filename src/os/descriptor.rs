@@ -85,6 +85,16 @@ macro_rules! descriptor {
                 ::std::os::fd::OwnedFd::try_from(self).map(<$std>::from)
             }
 
+            #[doc = concat!("Takes the ", $what, " out of this thread's hub, for that of another thread.")]
+            /// The timeouts that were set stay behind.
+            ///
+            /// # Errors
+            ///
+            /// As for `into_std`: this handle is dropped, and the others go on.
+            pub fn detach(self) -> ::std::io::Result<$crate::os::Detached<Self>> {
+                ::std::os::fd::OwnedFd::try_from(self).map($crate::os::Detached::new)
+            }
+
             #[doc = concat!("Another handle to the same ", $what, ".")]
             /// The descriptor is shared, not duplicated, and so is whatever is set on it.
             ///

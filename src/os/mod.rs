@@ -5,6 +5,7 @@
 
 mod cooperative;
 mod descriptor;
+mod detached;
 pub mod fd;
 mod pipe;
 mod poll;
@@ -12,6 +13,7 @@ mod poll_fd;
 mod sockaddr;
 
 pub use self::cooperative::{Cooperative, stderr, stdin, stdout};
+pub use self::detached::Detached;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::poll::{Selected, poll, select};
 pub use self::poll_fd::{Interest, PollFd};
