@@ -10,15 +10,10 @@ use greenlet::net::{TcpListener, TcpStream, UnixStream};
 use greenlet::server::StreamServer;
 use greenlet::{ReportKind, join_all, spawn};
 
-use crate::{isolated, stderr};
-
-fn passes(case: &str, body: fn()) {
-    let output = isolated(case, body);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-}
+use crate::{isolated, passes, stderr};
 
 /// Limits the number of descriptors.
-fn limit(descriptors: u64) {
+pub(crate) fn limit(descriptors: u64) {
     let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
     // SAFETY: reads the limit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);

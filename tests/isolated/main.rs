@@ -13,6 +13,8 @@ mod faults;
 mod fork;
 mod heap;
 mod leaks;
+#[cfg(all(feature = "hub", target_os = "linux"))]
+mod limits;
 mod overflow;
 #[cfg(feature = "hub")]
 mod scale;
@@ -55,6 +57,13 @@ fn isolated(case: &str, body: fn()) -> Output {
 /// ways with memory.
 fn is_emulated() -> bool {
     std::env::var_os("CROSS_RUNNER").is_some()
+}
+
+/// Runs `body` as [`isolated`] does, and expects it to return.
+#[cfg(feature = "hub")]
+fn passes(case: &str, body: fn()) {
+    let output = isolated(case, body);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 /// This binary, under the emulator that runs it, if one does.
