@@ -1,0 +1,10 @@
+//! The scheduler.
+
+mod greenlets;
+mod rows;
+#[path = "../suite/mod.rs"]
+mod suite;
+
+fn main() {
+    suite::main(rows::ROWS, &[&greenlets::GREENLETS]);
+}

@@ -1,0 +1,70 @@
+//! The rows of the scheduler. What runs in them, in whose words: a *task* is what `spawn` makes.
+
+use std::sync::mpsc;
+use std::thread;
+
+use crate::suite::Row;
+use crate::suite::time::Time;
+
+pub const WAVES: Row = Row::new("spawn + join, 1000 at a time", 1000);
+pub const CROWD: Row = Row::new("spawn + join, 100000 at once", 100_000).samples(10);
+
+/// How often each task yields.
+pub const YIELDS: u64 = 100;
+pub const YIELD_2: Row = Row::new("yield between 2", 2 * YIELDS);
+pub const YIELD_1000: Row = Row::new("yield among 1000", 1000 * YIELDS).samples(20);
+
+/// How often the item goes there and back, through two queues that hold one.
+pub const ROUNDS: u64 = 10_000;
+pub const QUEUE: Row = Row::new("queue, there and back", 2 * ROUNDS).samples(20);
+
+/// A hundred tasks take ten permits in turn, so many times each, and yield while they have one.
+pub const TURNS: u64 = 100;
+pub const SEMAPHORE: Row = Row::new("semaphore, 100 for 10 permits", 100 * TURNS).samples(20);
+
+/// A hundred tasks take one mutex in turn, so many times each, and yield while they have it.
+pub const MUTEX: Row = Row::new("mutex, 100 for one", 100 * TURNS).samples(20);
+
+/// All but the last to arrive wait for an event, and the last one sets it: so many times.
+pub const EVENTS: u64 = 100;
+pub const WAITERS: u64 = 1000;
+pub const EVENT: Row = Row::new("event that wakes 1000", WAITERS * EVENTS).samples(20);
+
+/// A timeout of a minute around one yield.
+pub const TIMEOUTS: u64 = 1000;
+pub const TIMEOUT: Row = Row::new("timeout set and cancelled", TIMEOUTS).samples(20);
+
+/// How long they take longer than the longest of them, which sleeps this long. Number `n` sleeps for
+/// [`nap`]`(n)`.
+pub const SLEEPERS: u64 = 100_000;
+pub const LONGEST_MS: u64 = 1000;
+pub const SLEEP: Row = Row {
+    once_a_sample: true,
+    time: Time::Wall,
+    samples: 10,
+    ..Row::new("100000 sleepers of 1 to 1000 ms, over the longest", 1)
+};
+
+/// To a thread without a hub by std's channel, and back by the contestant's.
+pub const CALLS: u64 = 1000;
+pub const THREAD: Row =
+    Row { time: Time::Wall, samples: 20, ..Row::new("to another thread, and back", CALLS) };
+
+/// That thread, which sends back what it gets.
+pub fn echo_thread(answer: impl Fn(u64) + Send + 'static) -> (mpsc::Sender<u64>, thread::JoinHandle<()>) {
+    let (ask, asked) = mpsc::channel();
+    (ask, thread::spawn(move || asked.iter().for_each(answer)))
+}
+
+/// Whether this arrival is the last one of its time.
+pub fn all_are_here(arrivals: u64) -> bool {
+    arrivals.is_multiple_of(WAITERS + 1)
+}
+
+/// Neighbours sleep for different times.
+pub fn nap(n: u64) -> std::time::Duration {
+    std::time::Duration::from_millis(1 + n * 7919 % LONGEST_MS)
+}
+
+pub const ROWS: &[Row] =
+    &[WAVES, CROWD, YIELD_2, YIELD_1000, QUEUE, SEMAPHORE, MUTEX, EVENT, TIMEOUT, SLEEP, THREAD];

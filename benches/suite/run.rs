@@ -1,0 +1,77 @@
+//! One run of a row.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::Bencher;
+
+use super::counter;
+use super::time::Time;
+
+/// What a way is given to do its work with.
+pub struct Run<'a, 'b>(Kind<'a, 'b>);
+
+enum Kind<'a, 'b> {
+    Timed(&'a mut Bencher<'b, Time>, Time),
+    Counted(u64),
+}
+
+/// Measures what it is told to, by what this run measures.
+#[derive(Clone, Copy)]
+pub struct Clock(Option<Time>);
+
+impl<'a, 'b> Run<'a, 'b> {
+    pub(super) fn timed(bencher: &'a mut Bencher<'b, Time>, time: Time) -> Self {
+        Self(Kind::Timed(bencher, time))
+    }
+
+    pub(super) fn counted(iterations: u64) -> Self {
+        Self(Kind::Counted(iterations))
+    }
+
+    /// Does it again and again.
+    #[inline(always)]
+    pub fn iter<R>(&mut self, mut once: impl FnMut() -> R) {
+        match &mut self.0 {
+            Kind::Timed(bencher, _) => bencher.iter(once),
+            Kind::Counted(iterations) => {
+                // What only the first time costs is not counted.
+                black_box(once());
+                Clock(None).time(|| (0..*iterations).for_each(|_| drop(black_box(once()))));
+            }
+        }
+    }
+
+    /// For what has to be prepared off the clock: does it as many times as it is told, and says how
+    /// long that took.
+    pub fn custom(&mut self, mut many: impl FnMut(u64, Clock) -> Duration) {
+        match &mut self.0 {
+            Kind::Timed(bencher, time) => {
+                bencher.iter_custom(|iterations| many(iterations, Clock(Some(*time))))
+            }
+            Kind::Counted(iterations) => {
+                many(*iterations, Clock(None));
+            }
+        }
+    }
+}
+
+impl Clock {
+    /// How long `work` took, if it is time that is measured.
+    #[inline(always)]
+    pub fn time(self, work: impl FnOnce()) -> Duration {
+        match self.0 {
+            Some(time) => {
+                let start = time.now();
+                work();
+                time.now() - start
+            }
+            None => {
+                counter::start();
+                work();
+                counter::stop();
+                Duration::ZERO
+            }
+        }
+    }
+}
