@@ -1,0 +1,14 @@
+//! This crate's server.
+
+use std::io;
+
+use greenlet::net::TcpListener;
+use greenlet::spawn;
+
+pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (stream, _) = listener.accept()?;
+        drop(spawn(move || super::echo(stream)));
+    }
+}

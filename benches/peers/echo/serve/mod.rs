@@ -1,0 +1,54 @@
+//! Echo servers, which all read into a buffer of the same size.
+
+mod epoll;
+mod greenlets;
+mod may;
+mod smol;
+mod tokio;
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+
+use crate::machine::{self, Core};
+
+/// Somebody who can serve.
+pub struct Contestant {
+    pub name: &'static str,
+    /// Serves for ever.
+    serve: fn(TcpListener) -> io::Result<()>,
+}
+
+pub const CONTESTANTS: [Contestant; 5] = [
+    Contestant { name: "greenlet", serve: greenlets::serve },
+    Contestant { name: "tokio", serve: tokio::serve },
+    Contestant { name: "smol", serve: smol::serve },
+    Contestant { name: "may", serve: may::serve },
+    Contestant { name: "bare epoll", serve: epoll::serve },
+];
+
+/// How much is read at once.
+const BUFFER: usize = 1024;
+
+/// Serves in this process; the first line of output says where, and who this is.
+pub fn main(name: &str) {
+    machine::stay_on(Core::OfServer);
+    let contestant = CONTESTANTS.into_iter().find(|its| its.name == name).expect("a contestant");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a mode that sockets have");
+    // SAFETY: the descriptor is open. All connections may come before the first is accepted.
+    machine::check(unsafe { libc::listen(listener.as_raw_fd(), 16_384) }).expect("a longer queue");
+    println!("{} {}", listener.local_addr().expect("an address"), std::process::id());
+    (contestant.serve)(listener).expect("connections");
+}
+
+/// In blocking style.
+fn echo(mut stream: impl Read + Write) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => stream.write_all(&buffer[..count])?,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The way of tokio's runtime for one thread.
+
+use std::future::Future;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{sleep, timeout};
+
+use crate::rows::*;
+use crate::suite::Contestant;
+use crate::suite::run::Run;
+
+pub const TOKIO: Contestant = Contestant {
+    name: "tokio",
+    ways: &[
+        (WAVES, |run| spawn_and_join(run, 1000)),
+        (CROWD, |run| spawn_and_join(run, 100_000)),
+        (YIELD_2, |run| yields(run, 2)),
+        (YIELD_1000, |run| yields(run, 1000)),
+        (QUEUE, queue),
+        (SEMAPHORE, semaphore),
+        (MUTEX, mutex),
+        (EVENT, event),
+        (TIMEOUT, timeouts),
+        (SLEEP, sleepers),
+        (THREAD, thread),
+    ],
+};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Runs what `once` makes, again and again.
+fn repeat<F: Future<Output = ()>>(run: &mut Run, once: impl Fn() -> F) {
+    let runtime = runtime();
+    run.iter(|| runtime.block_on(once()));
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(task)
+}
+
+async fn join(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        task.await.expect("it does not panic");
+    }
+}
+
+fn spawn_and_join(run: &mut Run, count: u64) {
+    repeat(run, async || {
+        let tasks: Vec<_> = (0..count).map(|n| tokio::spawn(async move { n })).collect();
+        let mut sum = 0;
+        for task in tasks {
+            sum += task.await.expect("it does not panic");
+        }
+        black_box(sum);
+    });
+}
+
+async fn yield_often() {
+    for _ in 0..YIELDS {
+        yield_now().await;
+    }
+}
+
+fn yields(run: &mut Run, count: u64) {
+    repeat(run, async || join((0..count).map(|_| spawn(yield_often())).collect()).await);
+}
+
+fn queue(run: &mut Run) {
+    repeat(run, async || {
+        let (there, mut arrives) = mpsc::channel(1);
+        let (back, mut returns) = mpsc::channel(1);
+        let ping = spawn(async move {
+            for n in 0..ROUNDS {
+                there.send(n).await.expect("its receiver is there");
+                black_box(returns.recv().await);
+            }
+        });
+        let pong = spawn(async move {
+            while let Some(n) = arrives.recv().await {
+                back.send(n).await.expect("its receiver is there");
+            }
+        });
+        join(vec![ping, pong]).await;
+    });
+}
+
+fn semaphore(run: &mut Run) {
+    repeat(run, async || {
+        let permits = Arc::new(Semaphore::new(10));
+        let taker = || {
+            let permits = permits.clone();
+            spawn(async move {
+                for _ in 0..TURNS {
+                    let _permit = permits.acquire().await.expect("it is not closed");
+                    yield_now().await;
+                }
+            })
+        };
+        join((0..100).map(|_| taker()).collect()).await;
+    });
+}
+
+fn mutex(run: &mut Run) {
+    repeat(run, async || {
+        let count = Arc::new(Mutex::new(0));
+        let taker = || {
+            let count = count.clone();
+            spawn(async move {
+                for _ in 0..TURNS {
+                    let mut count = count.lock().await;
+                    yield_now().await;
+                    *count += 1;
+                }
+            })
+        };
+        join((0..100).map(|_| taker()).collect()).await;
+    });
+}
+
+fn event(run: &mut Run) {
+    repeat(run, async || {
+        let (event, arrivals) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
+        let waiter = |_| {
+            let (event, arrivals) = (event.clone(), arrivals.clone());
+            spawn(async move {
+                for _ in 0..EVENTS {
+                    if all_are_here(1 + arrivals.fetch_add(1, Ordering::Relaxed)) {
+                        event.notify_waiters();
+                    } else {
+                        event.notified().await;
+                    }
+                }
+            })
+        };
+        join((0..=WAITERS).map(waiter).collect()).await;
+    });
+}
+
+fn timeouts(run: &mut Run) {
+    repeat(run, async || {
+        let task = spawn(async {
+            for _ in 0..TIMEOUTS {
+                timeout(Duration::from_secs(60), yield_now()).await.expect("it is soon over");
+            }
+        });
+        join(vec![task]).await;
+    });
+}
+
+fn sleepers(run: &mut Run) {
+    let runtime = runtime();
+    run.custom(|iterations, _| {
+        let once = |_| {
+            let start = Instant::now();
+            runtime.block_on(async {
+                join((0..SLEEPERS).map(|n| spawn(async move { sleep(nap(n)).await })).collect()).await;
+            });
+            start.elapsed() - Duration::from_millis(LONGEST_MS)
+        };
+        (0..iterations).map(once).sum()
+    });
+}
+
+fn thread(run: &mut Run) {
+    let runtime = runtime();
+    let (answer, mut answers) = mpsc::unbounded_channel();
+    let (ask, thread) = echo_thread(move |n| answer.send(n).expect("its receiver is there"));
+    run.iter(|| {
+        runtime.block_on(async {
+            for n in 0..CALLS {
+                ask.send(n).expect("the thread is there");
+                assert_eq!(answers.recv().await, Some(n));
+            }
+        });
+    });
+    drop(ask);
+    thread.join().expect("it does not panic");
+}
