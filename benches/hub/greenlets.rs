@@ -3,12 +3,11 @@
 use std::cell::Cell;
 use std::hint::black_box;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use greenlet::queue::Queue;
 use greenlet::sync::{Event, Mutex, Semaphore};
 use greenlet::threads;
-use greenlet::{GreenThread, join_all, sleep, spawn, with_timeout, yield_now};
+use greenlet::{GreenThread, Timeout, join_all, sleep, spawn, with_timeout, yield_now};
 
 use crate::rows::*;
 use crate::suite::Contestant;
@@ -22,12 +21,16 @@ pub const GREENLETS: Contestant = Contestant {
         (YIELD_2, |run| yields(run, 2)),
         (YIELD_1000, |run| yields(run, 1000)),
         (QUEUE, queue),
+        (CHANNEL, channel),
         (SEMAPHORE, semaphore),
         (MUTEX, mutex),
         (EVENT, event),
         (TIMEOUT, timeout),
-        (SLEEP, sleepers),
+        (TIMERS_100K, |run| timers(run, 100_000)),
+        (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SLEEP_100K, |run| over_the_longest(run, || sleep_all(100_000))),
+        (SLEEP_1M, |run| run.iter(|| sleep_all(1_000_000))),
     ],
 };
 
@@ -46,25 +49,43 @@ fn yields(run: &mut Run, count: u64) {
     run.iter(|| join((0..count).map(|_| spawn(|| (0..YIELDS).for_each(|_| yield_now()))).collect()));
 }
 
-fn queue(run: &mut Run) {
+/// An item goes there and back through two of what `pair` makes: a way to put, and a way to get.
+fn ping_pong<Put, Get>(run: &mut Run, pair: impl Fn() -> (Put, Get))
+where
+    Put: Fn(u64) + 'static,
+    Get: Fn() -> u64 + 'static,
+{
     run.iter(|| {
-        let (there, back) = (Rc::new(Queue::bounded(1)), Rc::new(Queue::bounded(1)));
-        let ping = spawn({
-            let (there, back) = (there.clone(), back.clone());
-            move || {
-                for n in 0..ROUNDS {
-                    there.put(n).expect("it is not shut down");
-                    black_box(back.get().expect("it is not shut down"));
-                }
+        let ((send, arrives), (send_back, returns)) = (pair(), pair());
+        let ping = spawn(move || {
+            for n in 0..ROUNDS {
+                send(n);
+                black_box(returns());
             }
         });
-        let pong = spawn(move || {
-            for _ in 0..ROUNDS {
-                let n = there.get().expect("it is not shut down");
-                back.put(n).expect("it is not shut down");
-            }
-        });
+        let pong = spawn(move || (0..ROUNDS).for_each(|_| send_back(arrives())));
         join(vec![ping, pong]);
+    });
+}
+
+fn queue(run: &mut Run) {
+    ping_pong(run, || {
+        let putter = Rc::new(Queue::bounded(1));
+        let getter = putter.clone();
+        (
+            move |n| putter.put(n).expect("it is not shut down"),
+            move || getter.get().expect("it is not shut down"),
+        )
+    });
+}
+
+fn channel(run: &mut Run) {
+    ping_pong(run, || {
+        let (sender, receiver) = threads::sync_channel(1);
+        (
+            move |n| sender.send(n).expect("its receiver is there"),
+            move || receiver.recv().expect("its sender is there"),
+        )
     });
 }
 
@@ -126,22 +147,20 @@ fn timeout(run: &mut Run) {
     run.iter(|| {
         let task = spawn(|| {
             for _ in 0..TIMEOUTS {
-                with_timeout(Duration::from_secs(60), yield_now).expect("it is soon over");
+                with_timeout(MINUTE, yield_now).expect("it is soon over");
             }
         });
         join(vec![task]);
     });
 }
 
-fn sleepers(run: &mut Run) {
-    run.custom(|iterations, _| {
-        let once = |_| {
-            let start = Instant::now();
-            join((0..SLEEPERS).map(|n| spawn(move || sleep(nap(n)))).collect());
-            start.elapsed() - Duration::from_millis(LONGEST_MS)
-        };
-        (0..iterations).map(once).sum()
-    });
+fn timers(run: &mut Run, count: u64) {
+    let start = |n| Timeout::start_new(MINUTE + nap(n)).expect("this build can unwind");
+    run.iter(|| drop((0..count).map(start).collect::<Vec<_>>()));
+}
+
+fn sleep_all(count: u64) {
+    join((0..count).map(|n| spawn(move || sleep(nap(n)))).collect());
 }
 
 fn thread(run: &mut Run) {

@@ -2,8 +2,10 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::suite::Row;
+use crate::suite::run::Run;
 use crate::suite::time::Time;
 
 pub const WAVES: Row = Row::new("spawn + join, 1000 at a time", 1000);
@@ -17,6 +19,8 @@ pub const YIELD_1000: Row = Row::new("yield among 1000", 1000 * YIELDS).samples(
 /// How often the item goes there and back, through two queues that hold one.
 pub const ROUNDS: u64 = 10_000;
 pub const QUEUE: Row = Row::new("queue, there and back", 2 * ROUNDS).samples(20);
+/// The same by what other threads could use too. The peers' queues are all of this kind.
+pub const CHANNEL: Row = Row::new("channel, there and back", 2 * ROUNDS).samples(20);
 
 /// A hundred tasks take ten permits in turn, so many times each, and yield while they have one.
 pub const TURNS: u64 = 100;
@@ -34,15 +38,23 @@ pub const EVENT: Row = Row::new("event that wakes 1000", WAITERS * EVENTS).sampl
 pub const TIMEOUTS: u64 = 1000;
 pub const TIMEOUT: Row = Row::new("timeout set and cancelled", TIMEOUTS).samples(20);
 
-/// How long they take longer than the longest of them, which sleeps this long. Number `n` sleeps for
-/// [`nap`]`(n)`.
-pub const SLEEPERS: u64 = 100_000;
-pub const LONGEST_MS: u64 = 1000;
-pub const SLEEP: Row = Row {
+/// So many run at once, each for a [`nap`] more than a minute.
+pub const TIMERS_100K: Row = Row::new("100000 timers set, then cancelled", 100_000).samples(10);
+pub const TIMERS_1M: Row = Row::new("1000000 timers set, then cancelled", 1_000_000).samples(10);
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// Tasks that take a [`nap`] each.
+pub const SLEEP_1M: Row = Row {
+    once_a_sample: true,
+    is_long: true,
+    ..Row::new("1000000 sleepers of 1 to 1000 ms", 1_000_000).samples(10)
+};
+
+/// How long they take longer than the longest of them.
+pub const SLEEP_100K: Row = Row {
     once_a_sample: true,
     time: Time::Wall,
-    samples: 10,
-    ..Row::new("100000 sleepers of 1 to 1000 ms, over the longest", 1)
+    ..Row::new("100000 sleepers of 1 to 1000 ms, over the longest", 1).samples(10)
 };
 
 /// To a thread without a hub by std's channel, and back by the contestant's.
@@ -61,10 +73,39 @@ pub fn all_are_here(arrivals: u64) -> bool {
     arrivals.is_multiple_of(WAITERS + 1)
 }
 
+const LONGEST_NAP_MS: u64 = 1000;
+
 /// Neighbours sleep for different times.
-pub fn nap(n: u64) -> std::time::Duration {
-    std::time::Duration::from_millis(1 + n * 7919 % LONGEST_MS)
+pub fn nap(n: u64) -> Duration {
+    Duration::from_millis(1 + n * 7919 % LONGEST_NAP_MS)
 }
 
-pub const ROWS: &[Row] =
-    &[WAVES, CROWD, YIELD_2, YIELD_1000, QUEUE, SEMAPHORE, MUTEX, EVENT, TIMEOUT, SLEEP, THREAD];
+/// Measures how much longer than the longest nap it takes until all have slept.
+pub fn over_the_longest(run: &mut Run, mut sleep: impl FnMut()) {
+    run.custom(|iterations, _| {
+        let mut once = |_| {
+            let start = Instant::now();
+            sleep();
+            start.elapsed() - Duration::from_millis(LONGEST_NAP_MS)
+        };
+        (0..iterations).map(&mut once).sum()
+    });
+}
+
+pub const ROWS: &[Row] = &[
+    WAVES,
+    CROWD,
+    YIELD_2,
+    YIELD_1000,
+    QUEUE,
+    CHANNEL,
+    SEMAPHORE,
+    MUTEX,
+    EVENT,
+    TIMEOUT,
+    TIMERS_100K,
+    TIMERS_1M,
+    THREAD,
+    SLEEP_100K,
+    SLEEP_1M,
+];

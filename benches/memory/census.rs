@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, panic};
+
+use crate::time::Time;
 
 /// Many of somebody's coroutines, all waiting at once.
 pub struct Crowd {
@@ -130,8 +132,8 @@ static PARKED: AtomicUsize = AtomicUsize::new(0);
 pub struct Census {
     count: usize,
     before: Usage,
-    began: Instant,
-    full: Option<(Duration, Usage, Instant)>,
+    began: Duration,
+    full: Option<(Usage, Duration)>,
 }
 
 impl Census {
@@ -141,7 +143,7 @@ impl Census {
             say(PARKED.load(Ordering::Relaxed));
             std::process::exit(1);
         }));
-        let mut census = Self { count, before: Usage::now(), began: Instant::now(), full: None };
+        let mut census = Self { count, before: Usage::now(), began: Time::Processor.now(), full: None };
         (crowd.live)(count, &mut census);
         census.end();
     }
@@ -153,13 +155,12 @@ impl Census {
 
     /// All of them wait, and from now on they end.
     pub fn everybody_is_here(&mut self) {
-        let took = self.began.elapsed();
-        self.full = Some((took, Usage::now(), Instant::now()));
+        self.full = Some((Usage::now(), Time::Processor.now()));
     }
 
     fn end(self) {
-        let Some((start, full, since)) = self.full else { return };
-        let finish = since.elapsed();
+        let Some((full, began_to_end)) = self.full else { return };
+        let ended = Time::Processor.now();
         let each = |total: f64| (total / self.count as f64).round();
         let nanoseconds = |time: Duration| each(time.as_nanos() as f64);
         say(self.count);
@@ -168,8 +169,8 @@ impl Census {
             each(full.resident - self.before.resident),
             each(full.page_tables - self.before.page_tables),
             full.mappings - self.before.mappings,
-            nanoseconds(start),
-            nanoseconds(finish),
+            nanoseconds(began_to_end - self.began),
+            nanoseconds(ended - began_to_end),
         ));
     }
 }

@@ -1,8 +1,10 @@
 //! Crowds of this crate.
 
+use std::io::Read;
 use std::rc::Rc;
 use std::time::Duration;
 
+use greenlet::net::UnixStream;
 use greenlet::queue::Queue;
 use greenlet::{GreenThread, Greenlet, join_all, sleep, spawn, yield_now};
 
@@ -10,7 +12,7 @@ use crate::census::{Census, Crowd};
 
 const NAME: &str = "greenlet";
 
-pub const CROWDS: [Crowd; 4] = [
+pub const CROWDS: [Crowd; 5] = [
     Crowd {
         contestant: NAME,
         parked: "switch, 64 KiB",
@@ -23,6 +25,7 @@ pub const CROWDS: [Crowd; 4] = [
     },
     Crowd { contestant: NAME, parked: "sleep", live: sleepers },
     Crowd { contestant: NAME, parked: "queue", live: queue },
+    Crowd { contestant: NAME, parked: "recv", live: recv },
 ];
 
 /// Each is started, switches back once, and is switched to once more. There is no hub.
@@ -69,4 +72,15 @@ fn queue(count: usize, census: &mut Census) {
     };
     (0..count).for_each(|_| queue.put(()).expect("it is not shut down"));
     assert_eq!(join_all(&getters, None).len(), count);
+}
+
+/// All read from one socket, which is closed by the other side.
+fn recv(count: usize, census: &mut Census) {
+    let (socket, other) = UnixStream::pair().expect("a pair of sockets");
+    let readers = start(count, census, move || {
+        let read = socket.clone().read(&mut [0; 64]);
+        assert_eq!(read.expect("a socket that works"), 0);
+    });
+    drop(other);
+    assert_eq!(join_all(&readers, None).len(), count);
 }

@@ -32,12 +32,14 @@ pub struct Row {
     pub samples: usize,
     /// For what takes so long that every sample is one iteration.
     pub once_a_sample: bool,
+    /// Left out where there is little time, which is with criterion's `--quick` and `--test`.
+    pub is_long: bool,
     pub time: Time,
 }
 
 impl Row {
     pub const fn new(name: &'static str, elements: u64) -> Self {
-        Self { name, elements, samples: 50, once_a_sample: false, time: Time::Processor }
+        Self { name, elements, samples: 50, once_a_sample: false, is_long: false, time: Time::Processor }
     }
 
     pub const fn samples(self, samples: usize) -> Self {
@@ -68,13 +70,21 @@ pub fn main(rows: &[Row], contestants: &[&Contestant]) {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().position(|argument| argument == "--count") {
         Some(at) => count(rows, contestants, &arguments[at + 1..]),
-        None => time(rows, contestants),
+        None => {
+            let is_short = arguments.iter().any(|argument| argument == "--quick" || argument == "--test");
+            time(rows.iter().filter(|row| !(is_short && row.is_long)), contestants);
+        }
     }
 }
 
-fn time(rows: &[Row], contestants: &[&Contestant]) {
-    let criterion_of =
-        |time| Criterion::default().with_measurement(time).without_plots().configure_from_args();
+fn time<'a>(rows: impl Iterator<Item = &'a Row>, contestants: &[&Contestant]) {
+    // Short, and measured twice by `benches/run`, rather than once for longer: a disturbance then falls
+    // on one of the two.
+    let criterion_of = |time| {
+        let criterion = Criterion::default().with_measurement(time).without_plots();
+        let (warm_up, measured) = (Duration::from_millis(500), Duration::from_millis(1500));
+        criterion.warm_up_time(warm_up).measurement_time(measured).configure_from_args()
+    };
     let (mut processor, mut wall) = (criterion_of(Time::Processor), criterion_of(Time::Wall));
     for row in rows {
         let criterion = match row.time {
@@ -97,10 +107,11 @@ fn time(rows: &[Row], contestants: &[&Contestant]) {
     }
 }
 
-/// Without arguments this prints what can be counted, which is what does not wait: rows, elements of an iteration, contestants.
+/// Without arguments this prints what can be counted, which is what neither waits nor takes long: rows,
+/// elements of an iteration, contestants.
 fn count(rows: &[Row], contestants: &[&Contestant], arguments: &[String]) {
     let [iterations, row, contestant] = arguments else {
-        for row in rows.iter().filter(|row| row.time == Time::Processor) {
+        for row in rows.iter().filter(|row| row.time == Time::Processor && row.elements < 1_000_000) {
             for contestant in contestants.iter().filter(|contestant| contestant.way(*row).is_some()) {
                 println!("{}\t{}\t{}", row.name, row.elements, contestant.name);
             }

@@ -24,7 +24,7 @@ fn call(run: &mut Run) {
 pub const SWAP: Contestant = Contestant {
     name: "bare swap",
     ways: &[
-        (WORD, |run| swap::ring(run, 1)),
+        (WORD, swap::pair),
         (HUB_1000, |run| swap::hub(run, 1000)),
         (HUB_10000, |run| swap::hub(run, 10_000)),
         (RING_10000, |run| swap::ring(run, 10_000)),
@@ -36,7 +36,7 @@ pub const SWAP: Contestant = Contestant {
 /// comes from need not be known at the place where one goes.
 #[cfg(target_arch = "x86_64")]
 pub const SWAP_FROM_CURRENT: Contestant =
-    Contestant { name: "bare swap from a thread-local", ways: &[(WORD, swap::from_current)] };
+    Contestant { name: "bare swap from a thread-local", ways: &[(WORD, swap::pair_from_current)] };
 
 /// Their instructions are written down for x86_64 only.
 #[cfg(not(target_arch = "x86_64"))]
@@ -60,16 +60,16 @@ mod swap {
         next: *mut Place,
     }
 
-    /// Goes from `from` to where its `next` stands.
+    /// Goes to where somebody stands, and writes down where the caller stood.
     ///
     /// # Safety
     ///
-    /// `from` is the place of the caller, and its `next` that of somebody who left by this function
-    /// or is about to begin.
+    /// `to` is what was written down for somebody who left by this function, or is about to begin; `save`
+    /// is writable.
     #[inline(always)]
-    unsafe fn swap(from: *mut Place, mut word: usize) -> usize {
-        // SAFETY: both places are alive; every callee-saved register is saved or declared clobbered.
-        // Who begins finds the word and its own place in the registers of the first two arguments.
+    unsafe fn swap(save: *mut usize, to: usize, mut word: usize, whom: *mut Place) -> usize {
+        // SAFETY: every callee-saved register is saved or declared clobbered. Who begins finds the word and
+        // its own place in the registers of the first two arguments.
         unsafe {
             asm!(
                 "push rbx",
@@ -84,9 +84,9 @@ mod swap {
                 "pop rbp",
                 "pop rbx",
                 inout("rdi") word,
-                inout("rsi") (*from).next => _,
-                inout("rdx") &raw mut (*from).sp => _,
-                inout("rcx") (*(*from).next).sp => _,
+                inout("rsi") whom => _,
+                inout("rdx") save => _,
+                inout("rcx") to => _,
                 out("r12") _, out("r13") _, out("r14") _, out("r15") _,
                 clobber_abi("sysv64"),
             );
@@ -94,32 +94,54 @@ mod swap {
         word
     }
 
-    extern "sysv64" fn pass_on(mut word: usize, me: *mut Place) -> ! {
+    /// Two who know each other need no more than this.
+    static mut MAIN: usize = 0;
+    static mut OTHER: usize = 0;
+
+    extern "sysv64" fn back(mut word: usize) -> ! {
         loop {
-            // SAFETY: this is where it runs, and who is next waits.
-            word = unsafe { swap(me, word) };
+            // SAFETY: this is the other one, and main waits.
+            word = unsafe { swap(&raw mut OTHER, MAIN, word, ptr::null_mut()) };
         }
     }
 
     thread_local! {
-        static CURRENT: Cell<*mut Place> = const { Cell::new(ptr::null_mut()) };
+        /// Where the place of who runs is to be written down.
+        static CURRENT: Cell<*mut usize> = const { Cell::new(&raw mut MAIN) };
     }
 
     /// As [`swap`], from wherever this runs.
     #[inline(always)]
-    unsafe fn swap_from_current(word: usize) -> usize {
-        let from = CURRENT.with(Cell::get);
+    unsafe fn swap_from_current(to: *mut usize, word: usize) -> usize {
+        let from = CURRENT.with(|current| current.replace(to));
         // SAFETY: as the caller promises.
-        unsafe {
-            CURRENT.with(|current| current.set((*from).next));
-            swap(from, word)
+        unsafe { swap(from, *to, word, ptr::null_mut()) }
+    }
+
+    extern "sysv64" fn back_from_current(mut word: usize) -> ! {
+        loop {
+            // SAFETY: this is the other one, and main waits.
+            word = unsafe { swap_from_current(&raw mut MAIN, word) };
         }
     }
 
-    extern "sysv64" fn pass_on_from_current(mut word: usize) -> ! {
+    extern "sysv64" fn pass_on(mut word: usize, me: *mut Place) -> ! {
         loop {
-            // SAFETY: current is whoever runs, and who is next waits.
-            word = unsafe { swap_from_current(word) };
+            // SAFETY: this is where it runs, and who is next waits.
+            word = unsafe { (*me).pass_on(word) };
+        }
+    }
+
+    impl Place {
+        /// Goes from here to who is next.
+        ///
+        /// # Safety
+        ///
+        /// The caller stands here, and who is next waits.
+        #[inline(always)]
+        unsafe fn pass_on(&mut self, word: usize) -> usize {
+            // SAFETY: as the caller promises.
+            unsafe { swap(&raw mut self.sp, (*self.next).sp, word, self.next) }
         }
     }
 
@@ -135,9 +157,7 @@ mod swap {
             let (read_write, private) =
                 (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
             // SAFETY: a new mapping of our own.
-            let stacks = unsafe {
-                libc::mmap(ptr::null_mut(), count * STACK, read_write, private | libc::MAP_NORESERVE, -1, 0)
-            };
+            let stacks = unsafe { libc::mmap(ptr::null_mut(), count * STACK, read_write, private, -1, 0) };
             assert_ne!(stacks, libc::MAP_FAILED, "address space for {count} stacks");
             let mut main = Box::new(Place { sp: 0, next: ptr::null_mut() });
             let place = |n: usize| {
@@ -161,13 +181,23 @@ mod swap {
     }
 
     /// From main to one other and back.
-    pub fn from_current(run: &mut Run) {
-        let mut crowd = Crowd::new(1, pass_on_from_current as *const ());
-        crowd.main.next = &raw mut crowd.places[0];
-        CURRENT.with(|current| current.set(&raw mut *crowd.main));
+    pub fn pair(run: &mut Run) {
+        let crowd = Crowd::new(1, back as *const ());
+        // SAFETY: nobody else runs.
+        unsafe { OTHER = crowd.places[0].sp };
         let mut word = 1;
         // SAFETY: main is where this runs, and the other one waits.
-        run.iter(|| word = unsafe { swap_from_current(word) });
+        run.iter(|| word = unsafe { swap(&raw mut MAIN, OTHER, word, ptr::null_mut()) });
+    }
+
+    /// The same, where both look up who they are.
+    pub fn pair_from_current(run: &mut Run) {
+        let crowd = Crowd::new(1, back_from_current as *const ());
+        // SAFETY: nobody else runs.
+        unsafe { OTHER = crowd.places[0].sp };
+        let mut word = 1;
+        // SAFETY: main is where this runs, and the other one waits.
+        run.iter(|| word = unsafe { swap_from_current(&raw mut OTHER, word) });
     }
 
     /// From main to each and back.
@@ -180,7 +210,7 @@ mod swap {
                 // SAFETY: main is where this runs, and everybody else waits.
                 word = unsafe {
                     (*main).next = place;
-                    swap(main, word)
+                    (*main).pass_on(word)
                 };
             }
         });
@@ -197,6 +227,6 @@ mod swap {
         crowd.main.next = first;
         let mut word = 1;
         // SAFETY: main is where this runs, and everybody else waits.
-        run.iter(|| word = unsafe { swap(&raw mut *crowd.main, word) });
+        run.iter(|| word = unsafe { crowd.main.pass_on(word) });
     }
 }

@@ -17,7 +17,7 @@ pub fn main(test: bool) {
     let mut lines = String::new();
     for contestant in CONTESTANTS {
         let counts = count(contestant.name, time);
-        let shown: Vec<String> = counts.iter().map(|(name, each)| format!("{name} {each:.3}")).collect();
+        let shown: Vec<String> = counts.iter().map(|(name, each)| format!("{name} {each:.2}")).collect();
         println!("{:<11} {}", contestant.name, shown.join(", "));
         let fields: Vec<String> =
             counts.iter().map(|(name, each)| format!(r#""{name}": {each:.4}"#)).collect();
@@ -30,7 +30,7 @@ pub fn main(test: bool) {
     }
 }
 
-/// What is made at least once in a thousand requests.
+/// What is made at least once in a hundred requests.
 fn count(contestant: &str, time: Duration) -> BTreeMap<String, f64> {
     let table = concat!(env!("CARGO_TARGET_TMPDIR"), "/strace");
     let server = Server::start_under(&["strace", "-f", "-c", "-o", table], contestant);
@@ -44,5 +44,5 @@ fn count(contestant: &str, time: Duration) -> BTreeMap<String, f64> {
         Some((words.last()?.to_string(), each))
     };
     let counts = table.lines().filter_map(row);
-    counts.filter(|(name, each)| name != "total" && *each >= 0.001).collect()
+    counts.filter(|(name, each)| name != "total" && *each >= 0.01).collect()
 }

@@ -20,6 +20,7 @@ pub const MAY: Contestant = Contestant {
         (YIELD_2, |run| yields(run, 2)),
         (YIELD_1000, |run| yields(run, 1000)),
         (QUEUE, queue),
+        (CHANNEL, queue),
         (SEMAPHORE, semaphore),
         (MUTEX, mutex),
         (EVENT, event),

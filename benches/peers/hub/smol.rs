@@ -1,9 +1,11 @@
 //! The way of smol, with the executor for one thread.
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::hint::black_box;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::task::Poll;
 
 use event_listener::Event;
 use smol::future::{or, yield_now};
@@ -22,12 +24,16 @@ pub const SMOL: Contestant = Contestant {
         (YIELD_2, |run| yields(run, 2)),
         (YIELD_1000, |run| yields(run, 1000)),
         (QUEUE, queue),
+        (CHANNEL, queue),
         (SEMAPHORE, semaphore),
         (MUTEX, mutex),
         (EVENT, event),
         (TIMEOUT, timeouts),
-        (SLEEP, sleepers),
+        (TIMERS_100K, |run| timers(run, 100_000)),
+        (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SLEEP_100K, |run| over(run, 100_000)),
+        (SLEEP_1M, |run| repeat(run, async |executor| sleep_all(executor, 1_000_000).await)),
     ],
 };
 
@@ -143,7 +149,7 @@ fn timeouts(run: &mut Run) {
         let task = executor.spawn(async {
             for _ in 0..TIMEOUTS {
                 let late = async {
-                    Timer::after(Duration::from_secs(60)).await;
+                    Timer::after(MINUTE).await;
                     unreachable!("it is soon over");
                 };
                 or(yield_now(), late).await;
@@ -153,17 +159,26 @@ fn timeouts(run: &mut Run) {
     });
 }
 
-fn sleepers(run: &mut Run) {
-    let executor = LocalExecutor::new();
-    let sleeper = |n| executor.spawn(async move { _ = Timer::after(nap(n)).await });
-    run.custom(|iterations, _| {
-        let once = |_| {
-            let start = Instant::now();
-            smol::block_on(executor.run(join((0..SLEEPERS).map(sleeper).collect())));
-            start.elapsed() - Duration::from_millis(LONGEST_MS)
-        };
-        (0..iterations).map(once).sum()
+/// A timer is set when it is polled for the first time.
+fn timers(run: &mut Run, count: u64) {
+    repeat(run, async |_| {
+        let mut timers: Vec<_> = (0..count).map(|n| Timer::after(MINUTE + nap(n))).collect();
+        poll_fn(|context| {
+            assert!(timers.iter_mut().all(|timer| Pin::new(timer).poll(context).is_pending()));
+            Poll::Ready(())
+        })
+        .await;
     });
+}
+
+async fn sleep_all(executor: &LocalExecutor<'static>, count: u64) {
+    let sleeper = |n| executor.spawn(async move { _ = Timer::after(nap(n)).await });
+    join((0..count).map(sleeper).collect()).await;
+}
+
+fn over(run: &mut Run, count: u64) {
+    let executor = LocalExecutor::new();
+    over_the_longest(run, || smol::block_on(executor.run(sleep_all(&executor, count))));
 }
 
 fn thread(run: &mut Run) {

@@ -1,14 +1,14 @@
 //! The way of tokio's runtime for one thread.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::task::Poll;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinHandle, unconstrained, yield_now};
 use tokio::time::{sleep, timeout};
 
 use crate::rows::*;
@@ -23,12 +23,16 @@ pub const TOKIO: Contestant = Contestant {
         (YIELD_2, |run| yields(run, 2)),
         (YIELD_1000, |run| yields(run, 1000)),
         (QUEUE, queue),
+        (CHANNEL, queue),
         (SEMAPHORE, semaphore),
         (MUTEX, mutex),
         (EVENT, event),
         (TIMEOUT, timeouts),
-        (SLEEP, sleepers),
+        (TIMERS_100K, |run| timers(run, 100_000)),
+        (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SLEEP_100K, |run| over(run, 100_000)),
+        (SLEEP_1M, |run| repeat(run, || sleep_all(1_000_000))),
     ],
 };
 
@@ -148,25 +152,32 @@ fn timeouts(run: &mut Run) {
     repeat(run, async || {
         let task = spawn(async {
             for _ in 0..TIMEOUTS {
-                timeout(Duration::from_secs(60), yield_now()).await.expect("it is soon over");
+                timeout(MINUTE, yield_now()).await.expect("it is soon over");
             }
         });
         join(vec![task]).await;
     });
 }
 
-fn sleepers(run: &mut Run) {
-    let runtime = runtime();
-    run.custom(|iterations, _| {
-        let once = |_| {
-            let start = Instant::now();
-            runtime.block_on(async {
-                join((0..SLEEPERS).map(|n| spawn(async move { sleep(nap(n)).await })).collect()).await;
-            });
-            start.elapsed() - Duration::from_millis(LONGEST_MS)
-        };
-        (0..iterations).map(once).sum()
+/// A timer is set when it is polled for the first time. Without `unconstrained` only the first few are.
+fn timers(run: &mut Run, count: u64) {
+    repeat(run, async || {
+        let mut timers: Vec<_> = (0..count).map(|n| Box::pin(sleep(MINUTE + nap(n)))).collect();
+        let set = poll_fn(|context| {
+            assert!(timers.iter_mut().all(|timer| timer.as_mut().poll(context).is_pending()));
+            Poll::Ready(())
+        });
+        unconstrained(set).await;
     });
+}
+
+async fn sleep_all(count: u64) {
+    join((0..count).map(|n| spawn(async move { sleep(nap(n)).await })).collect()).await;
+}
+
+fn over(run: &mut Run, count: u64) {
+    let runtime = runtime();
+    over_the_longest(run, || runtime.block_on(sleep_all(count)));
 }
 
 fn thread(run: &mut Run) {

@@ -6,6 +6,10 @@ mod coroutines;
 #[path = "../../memory/greenlets.rs"]
 mod greenlets;
 mod tasks;
+// Nothing waits here.
+#[allow(dead_code)]
+#[path = "../../suite/time.rs"]
+mod time;
 
 fn main() {
     let crowds: Vec<_> =

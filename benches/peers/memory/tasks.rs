@@ -1,21 +1,26 @@
 //! Crowds with a scheduler. Those that sleep are aborted in their sleep; those that wait for a queue get
-//! an item each.
+//! an item each, and those that read from a socket the end of what there is.
 
 use std::future::Future;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_channel::Receiver;
 use may::go;
+use smol::Async;
+use tokio::net::UnixStream;
 
 use crate::census::{Census, Crowd};
 
-pub const CROWDS: [Crowd; 6] = [
+pub const CROWDS: [Crowd; 8] = [
     Crowd { contestant: "tokio", parked: "sleep", live: tokio_sleep },
     Crowd { contestant: "tokio", parked: "queue", live: tokio_queue },
+    Crowd { contestant: "tokio", parked: "recv", live: tokio_recv },
     Crowd { contestant: "smol", parked: "sleep", live: smol_sleep },
     Crowd { contestant: "smol", parked: "queue", live: smol_queue },
+    Crowd { contestant: "smol", parked: "recv", live: smol_recv },
     Crowd { contestant: "may", parked: "sleep", live: may_sleep },
     Crowd { contestant: "may", parked: "queue", live: may_queue },
 ];
@@ -70,6 +75,24 @@ fn tokio_queue(count: usize, census: &mut Census) {
     });
 }
 
+fn tokio_recv(count: usize, census: &mut Census) {
+    tokio_block_on(async {
+        let (socket, other) = UnixStream::pair().expect("a pair of sockets");
+        let socket = Arc::new(socket);
+        let receive = |socket: Arc<UnixStream>| async move {
+            socket.readable().await.expect("a socket that works");
+            assert_eq!(socket.try_read(&mut [0; 64]).expect("a socket that works"), 0);
+        };
+        let tasks = start(count, census, || tokio::spawn(receive(socket.clone())));
+        let_all_run(tokio::spawn).await;
+        census.everybody_is_here();
+        drop(other);
+        for task in tasks {
+            task.await.expect("it does not panic");
+        }
+    });
+}
+
 fn smol_sleep(count: usize, census: &mut Census) {
     let executor = smol::LocalExecutor::new();
     smol::block_on(executor.run(async {
@@ -91,6 +114,25 @@ fn smol_queue(count: usize, census: &mut Census) {
         let_all_run(|ready| executor.spawn(ready)).await;
         census.everybody_is_here();
         (0..count).for_each(|_| sender.try_send(()).expect("it has no bounds"));
+        for task in tasks {
+            task.await;
+        }
+    }));
+}
+
+fn smol_recv(count: usize, census: &mut Census) {
+    let executor = smol::LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        let (socket, other) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
+        let socket = Arc::new(Async::new(socket).expect("a socket for the reactor"));
+        let receive = |socket: Arc<Async<std::os::unix::net::UnixStream>>| async move {
+            let read = socket.read_with(|mut socket| socket.read(&mut [0; 64])).await;
+            assert_eq!(read.expect("a socket that works"), 0);
+        };
+        let tasks = start(count, census, || executor.spawn(receive(socket.clone())));
+        let_all_run(|ready| executor.spawn(ready)).await;
+        census.everybody_is_here();
+        drop(other);
         for task in tasks {
             task.await;
         }
