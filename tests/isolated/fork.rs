@@ -14,14 +14,9 @@ use greenlet::process::Command;
 use greenlet::sync::Event;
 use greenlet::{Greenlet, dns, sleep, spawn, with_timeout, yield_now};
 
-use crate::{isolated, stderr};
+use crate::{isolated, passes, stderr};
 
 const MS: Duration = Duration::from_millis(1);
-
-fn passes(case: &str, body: fn()) {
-    let output = isolated(case, body);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-}
 
 /// Runs `body` in a child, which starts over; how that ended.
 fn in_child(body: impl FnOnce()) -> i32 {

@@ -13,14 +13,9 @@ use greenlet::signal::{SIGCHLD, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, Signals, han
 use greenlet::sync::Event;
 use greenlet::{TimeoutError, sleep, spawn, with_timeout, yield_now};
 
-use crate::{isolated, stderr};
+use crate::{isolated, passes, stderr};
 
 const MS: Duration = Duration::from_millis(1);
-
-fn passes(case: &str, body: fn()) {
-    let output = isolated(case, body);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-}
 
 /// Sends a signal to this process; whichever thread gets it.
 fn send(signal: i32) {
