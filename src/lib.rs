@@ -57,6 +57,7 @@
 //! |---|---|---|
 //! | 0 | `arch` | the context switch, one file per architecture, over `asm/` |
 //! | 1 | `stack` | reserving, guarding and pooling stacks; the overflow report |
+//! | 1 | `tls` | blocks of thread-local storage (feature `own-tls`) |
 //! | 2 | `greenlet` | [`Greenlet`]: switch, throw, parents, life and death; [`Generator`], [`trace`], [`local!`], [`context`] |
 //! | 3 | [`hub`] | run queue, timers, poller, parking, wakes from other threads, several hubs |
 //! | 4 | `timeout`, `task` | [`with_timeout`], [`Timeout`]; [`spawn`], [`GreenThread`], [`Task`], [`sleep`], [`join_all`] |
@@ -87,6 +88,9 @@ mod arch;
 mod greenlet;
 mod report;
 mod stack;
+// Nobody asks for storage without the feature.
+#[cfg_attr(not(feature = "own-tls"), allow(dead_code, unused_imports))]
+mod tls;
 
 #[cfg(feature = "hub")]
 pub mod dns;
@@ -130,6 +134,8 @@ pub use crate::task::{
 };
 #[cfg(feature = "hub")]
 pub use crate::timeout::{Expired, Timeout, TimeoutError, with_timeout};
+#[cfg(feature = "own-tls")]
+pub use crate::tls::OwnTlsError;
 
 /// The README's examples are tests.
 #[cfg(all(doctest, feature = "hub"))]

@@ -1,7 +1,7 @@
 // Switch to another stack, call a function there, and resume the target with what the
 // function returns. The caller is suspended before the call, so the function may free it,
-// unlock for it or switch back to it. It stands between save_registers.s and
-// restore_registers.s.
+// unlock for it or switch back to it. It stands between suspend.s (and, where the target has
+// thread-local storage of its own, load_thread_base.s) and restore_registers.s.
 //
 //   in    rdi = where to save this stack pointer   rsi = the target's stack pointer
 //         rdx = word                               rcx = kind
@@ -18,13 +18,6 @@
 //          |  frames of the function            |
 
     .cfi_remember_state
-    push rbx
-    .cfi_adjust_cfa_offset 8
-    lea rax, [rip + 2f]
-    push rax
-    .cfi_adjust_cfa_offset 8
-    push rbp
-    .cfi_adjust_cfa_offset 8
     mov [rdi], rsp
     mov rsp, rsi
     sub rsp, 8
@@ -53,4 +46,6 @@
     .cfi_def_cfa_offset 8
     .cfi_register rip, rax
     jmp rax
+    // As at the end of switch_out_of_line.s.
     .cfi_restore_state
+    .cfi_adjust_cfa_offset -24

@@ -1,18 +1,10 @@
 // Switch to another stack, as an ordinary function: for cold paths and callers that
-// cannot inline. It stands between save_registers.s and restore_registers.s, and
-// suspends in the same layout (see switch.s).
+// cannot inline. It stands between suspend.s and restore_registers.s.
 //
 //   in    rdi = where to save this stack pointer   rsi = the target's stack pointer
 //         rdx = word                               rcx = kind
 //   out   rax = word                               rdx = kind
 
-    push rbx
-    .cfi_adjust_cfa_offset 8
-    lea rax, [rip + 2f]
-    push rax
-    .cfi_adjust_cfa_offset 8
-    push rbp
-    .cfi_adjust_cfa_offset 8
     mov [rdi], rsp
     mov rsp, rsi
     mov rdi, rdx

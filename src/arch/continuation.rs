@@ -131,6 +131,49 @@ pub(crate) unsafe fn switch_call(
     landed
 }
 
+/// As [`switch_call`], to a stack whose thread-local variables are in the block with its thread control
+/// block at `base`. `on_target` finds those.
+///
+/// # Safety
+///
+/// As for [`switch_call`]. The block is that of the frames of `to`, and the C library can use it. The
+/// processor lets programs set their thread base.
+#[cfg(own_tls)]
+pub(crate) unsafe fn switch_call_to_base(
+    from: &Continuation,
+    to: &Continuation,
+    message: Message,
+    on_target: OnTarget,
+    base: *mut u8,
+) -> Message {
+    let Message { word, kind } = message;
+    // No sanitizer goes with this.
+    // SAFETY: the caller's word.
+    unsafe {
+        let (save, to) = (from.stack_pointer.as_ptr(), to.stack_pointer.get());
+        imp::switch_call_to_base(save, to, word, kind, on_target, base)
+    }
+}
+
+/// As [`switch_call_to_base`], and gives this stack up.
+///
+/// # Safety
+///
+/// As for that and for [`resume`].
+#[cfg(own_tls)]
+pub(crate) unsafe fn resume_call_to_base(
+    to: &Continuation,
+    message: Message,
+    on_target: OnTarget,
+    base: *mut u8,
+) -> ! {
+    // SAFETY: the caller's word. What is saved of this context is not continued.
+    unsafe {
+        switch_call_to_base(&Continuation::new(), to, message, on_target, base);
+        std::hint::unreachable_unchecked()
+    }
+}
+
 /// Continues `to` and gives this stack up.
 ///
 /// # Safety

@@ -8,6 +8,8 @@
 //!   target with what it returns.
 //! - [`resume`], [`resume_call`], [`give_way`]: continue the target and give this stack up.
 //! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
+//! - `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
+//!   variables are not in the same place, and a call in that other place; where that can be done.
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
 //! One file per architecture has them behind the same private interface, and [`sanitizer`] has what
@@ -37,6 +39,10 @@ use x86_64 as imp;
 pub(crate) use continuation::{
     Continuation, give_way, resume, resume_call, switch, switch_call, switch_out_of_line,
 };
+#[cfg(own_tls)]
+pub(crate) use continuation::{resume_call_to_base, switch_call_to_base};
+#[cfg(own_tls)]
+pub(crate) use imp::call_on_base;
 pub(crate) use imp::valgrind_request;
 
 /// How a thread computes with floating point, as the routines in `asm/` save it.

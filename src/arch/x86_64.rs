@@ -71,6 +71,7 @@ pub(crate) unsafe extern "sysv64" fn switch_out_of_line(
 ) -> Message {
     naked_asm!(
         include_str!("../../asm/x86_64/save_registers.s"),
+        include_str!("../../asm/x86_64/suspend.s"),
         include_str!("../../asm/x86_64/switch_out_of_line.s"),
         include_str!("../../asm/x86_64/restore_registers.s"),
     )
@@ -92,9 +93,52 @@ pub(crate) unsafe extern "sysv64" fn switch_call(
 ) -> Message {
     naked_asm!(
         include_str!("../../asm/x86_64/save_registers.s"),
+        include_str!("../../asm/x86_64/suspend.s"),
         include_str!("../../asm/x86_64/switch_call.s"),
         include_str!("../../asm/x86_64/restore_registers.s"),
     )
+}
+
+/// As [`switch_call`], to a stack whose thread-local variables are in another block: where its thread
+/// control block is. The function finds those.
+///
+/// # Safety
+///
+/// As for [`switch_call`]. The block is one that the C library can use, and that of the frames on the
+/// target's stack. The processor lets programs set their thread base.
+#[cfg(own_tls)]
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn switch_call_to_base(
+    save: *mut StackPointer,
+    to: StackPointer,
+    word: MaybeUninit<usize>,
+    kind: usize,
+    on_target: OnTarget,
+    base: *mut u8,
+) -> Message {
+    naked_asm!(
+        include_str!("../../asm/x86_64/save_registers.s"),
+        include_str!("../../asm/x86_64/suspend.s"),
+        include_str!("../../asm/x86_64/load_thread_base.s"),
+        include_str!("../../asm/x86_64/switch_call.s"),
+        include_str!("../../asm/x86_64/restore_registers.s"),
+    )
+}
+
+/// Calls a function that finds the thread-local variables of another block.
+///
+/// # Safety
+///
+/// The function can be called with the argument, and neither unwinds nor switches. The block is one that
+/// the C library can use. The processor lets programs set their thread base.
+#[cfg(own_tls)]
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn call_on_base(
+    function: unsafe extern "C" fn(*mut ()),
+    argument: *mut (),
+    base: *mut u8,
+) {
+    naked_asm!(include_str!("../../asm/x86_64/call_on_thread_base.s"))
 }
 
 /// The length of the instruction that the base frame begins with, and that is not run.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::context::Context;
 use super::core::BodyType;
 use super::extras::OwnFloatControl;
+use super::storage::OwnStorage;
 use super::{Greenlet, thread};
 use crate::stack::{SizeClass, StackError};
 
@@ -25,6 +26,7 @@ pub struct Builder<T: 'static = ()> {
     name: Option<Box<str>>,
     context: Context,
     own_float_control: bool,
+    storage: OwnStorage,
     class: SizeClass,
     parent: Option<Greenlet>,
     value: PhantomData<fn(T) -> T>,
@@ -37,6 +39,7 @@ impl<T: 'static> Default for Builder<T> {
             name: None,
             context: Context::default(),
             own_float_control: false,
+            storage: OwnStorage::No,
             class: SizeClass::DEFAULT,
             parent: None,
             value: PhantomData,
@@ -120,6 +123,55 @@ impl<T: 'static> Builder<T> {
         self
     }
 
+    /// Gives it thread-local storage of its own: for all code that runs in it, it is a thread.
+    ///
+    /// Its `thread_local!`s begin with their first values, those of C as well, `errno` among them, and are
+    /// destroyed when it ends. So [`std::thread::current`] is a thread that nobody else is, a `RefCell`
+    /// in a thread-local may stay borrowed while it waits, and what std keeps by thread (whether it panics,
+    /// who has locked standard output, `park`, channels) is right between such greenlets. The
+    /// repository's `docs/own-tls.md` tells how, and what stays the OS thread's all the same.
+    ///
+    /// It takes some five kilobytes, and a switch to or from it goes by the slow path and exchanges the
+    /// storage. Where it has none of its own, as without this, a greenlet shares that of its thread.
+    ///
+    /// While destructors of its thread-locals run, it can neither switch nor wait.
+    ///
+    /// Needs the feature `own-tls`.
+    ///
+    /// # Panics
+    ///
+    /// If greenlets cannot have that here; [`try_own_tls`](Self::try_own_tls) returns why.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use greenlet::Greenlet;
+    ///
+    /// thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
+    ///
+    /// DEPTH.set(7);
+    /// if let Ok(options) = Greenlet::builder().try_own_tls() {
+    ///     options.build(|()| assert_eq!(DEPTH.replace(1), 0)).switch(());
+    /// }
+    /// assert_eq!(DEPTH.get(), 7);
+    /// ```
+    #[cfg(feature = "own-tls")]
+    #[track_caller]
+    pub fn own_tls(self) -> Self {
+        self.try_own_tls().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`own_tls`](Self::own_tls).
+    ///
+    /// # Errors
+    ///
+    /// If greenlets cannot have that here. It is tried at the first call in a process.
+    #[cfg(feature = "own-tls")]
+    pub fn try_own_tls(mut self) -> Result<Self, crate::tls::OwnTlsError> {
+        crate::tls::probe()?;
+        self.storage = OwnStorage::Wanted;
+        Ok(self)
+    }
+
     /// Unless it was given a context: that of the current greenlet.
     pub(crate) fn inherit_context(self) -> Self {
         if self.context.is_empty() { self.context(Context::current()) } else { self }
@@ -127,8 +179,8 @@ impl<T: 'static> Builder<T> {
 
     /// The same options for a greenlet that exchanges values of another type.
     pub(crate) fn for_values_of<U: 'static>(self) -> Builder<U> {
-        let Self { name, context, own_float_control, class, parent, value: _ } = self;
-        Builder { name, context, own_float_control, class, parent, value: PhantomData }
+        let Self { name, context, own_float_control, storage, class, parent, value: _ } = self;
+        Builder { name, context, own_float_control, storage, class, parent, value: PhantomData }
     }
 
     /// Makes the greenlet, see [`Greenlet::new`].
@@ -151,10 +203,11 @@ impl<T: 'static> Builder<T> {
     pub fn build_without_body(self) -> Greenlet<T> {
         let parent = self.parent.as_ref().map(Greenlet::core_ptr);
         let greenlet = Greenlet::from_counted(thread::new_greenlet(parent, self.class));
-        if self.name.is_some() || !self.context.is_empty() || self.own_float_control {
+        let shares = !self.own_float_control && self.storage == OwnStorage::No;
+        if self.name.is_some() || !self.context.is_empty() || !shares {
             let float_control =
                 if self.own_float_control { OwnFloatControl::Inherited } else { OwnFloatControl::No };
-            greenlet.core().furnish(self.name, self.context, float_control);
+            greenlet.core().furnish(self.name, self.context, float_control, self.storage);
         }
         greenlet
     }

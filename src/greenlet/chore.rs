@@ -12,6 +12,7 @@ use super::counting;
 use super::thread::current;
 use super::trace::{self, EventKind};
 use crate::arch::{self, Message};
+use crate::tls::{self, Base};
 
 /// What is left to do after a switch.
 pub(crate) struct Chore {
@@ -35,31 +36,6 @@ impl Chore {
         Some(Self { left: NonNull::from(left), event, discard })
     }
 
-    /// Suspends `from` where it is called and continues `to`, after the chore. The message is on
-    /// nobody's stack.
-    ///
-    /// # Safety
-    ///
-    /// `to` is current, suspended or just prepared, and takes the message.
-    #[cold]
-    pub(crate) unsafe fn switch(self, from: &Core, to: &Core, message: Message) -> Message {
-        from.thread().chore.set(Some(self));
-        // SAFETY: the caller's word; `on_target` does not unwind.
-        unsafe { arch::switch_call(&from.continuation, &to.continuation, message, on_target) }
-    }
-
-    /// Gives the current stack up and continues `to`, after the chore. The message is on nobody's stack.
-    ///
-    /// # Safety
-    ///
-    /// As for [`switch`](Self::switch).
-    #[cold]
-    pub(crate) unsafe fn resume(self, to: &Core, message: Message) -> ! {
-        to.thread().chore.set(Some(self));
-        // SAFETY: the caller's word; `on_target` does not unwind.
-        unsafe { arch::resume_call(&to.continuation, message, on_target) }
-    }
-
     /// Does it, on the current stack, which is the target's; returns what the target gets.
     pub(crate) fn settle(self, mut message: Message) -> Message {
         if let Some(event) = self.event
@@ -71,6 +47,48 @@ impl Chore {
         }
         counting::release(self.left);
         message
+    }
+}
+
+/// Suspends `from` where it is called and continues `to`: with the chore done, which needs the message to
+/// be on nobody's stack, and with the thread-local storage at `base` in force, where that is another one.
+///
+/// # Safety
+///
+/// `to` is current, suspended or just prepared, and takes the message; the base is what was told as it
+/// became current.
+#[cold]
+pub(crate) unsafe fn switch(
+    chore: Option<Chore>,
+    from: &Core,
+    to: &Core,
+    message: Message,
+    base: Option<Base>,
+) -> Message {
+    from.thread().chore.set(chore);
+    // SAFETY: the caller's word; `on_target` does not unwind.
+    unsafe {
+        match base {
+            None => arch::switch_call(&from.continuation, &to.continuation, message, on_target),
+            Some(base) => tls::switch_call(&from.continuation, &to.continuation, message, on_target, base),
+        }
+    }
+}
+
+/// As [`switch`], and gives the current stack up.
+///
+/// # Safety
+///
+/// As for [`switch`].
+#[cold]
+pub(crate) unsafe fn resume(chore: Option<Chore>, to: &Core, message: Message, base: Option<Base>) -> ! {
+    to.thread().chore.set(chore);
+    // SAFETY: the caller's word; `on_target` does not unwind.
+    unsafe {
+        match base {
+            None => arch::resume_call(&to.continuation, message, on_target),
+            Some(base) => tls::resume_call(&to.continuation, message, on_target, base),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 use super::context::Context;
 use super::extras::{Extras, OwnFloatControl};
 use super::life;
+use super::storage::OwnStorage;
 use super::tag::Tag;
 use super::thread::Thread;
 use crate::arch::{Continuation, Entry, ParentLink};
@@ -164,11 +165,29 @@ impl Core {
         self.extras().is_some_and(|extras| !matches!(extras.float_control.get(), OwnFloatControl::No))
     }
 
+    /// Whether it has thread-local storage of its own.
+    #[inline]
+    pub(crate) fn storage(&self) -> OwnStorage {
+        self.extras().map_or(OwnStorage::No, |extras| extras.storage.get())
+    }
+
+    /// Whether only the slow path may continue it.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.has_float_control() || self.storage() != OwnStorage::No
+    }
+
     /// Gives a new greenlet what few have.
     #[cold]
-    pub(crate) fn furnish(&self, name: Option<Box<str>>, context: Context, float_control: OwnFloatControl) {
+    pub(crate) fn furnish(
+        &self,
+        name: Option<Box<str>>,
+        context: Context,
+        float_control: OwnFloatControl,
+        storage: OwnStorage,
+    ) {
         let extras = self.extras_or_new();
         extras.float_control.set(float_control);
+        extras.storage.set(storage);
         if let Some(name) = name {
             extras.name.set(name).unwrap_or_else(|_| unreachable!("a new greenlet has no name"));
         }

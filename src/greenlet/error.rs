@@ -18,7 +18,8 @@ pub enum SwitchError {
         offered: &'static str,
     },
     /// This thread is unwinding: a destructor that runs because of a panic or a kill tried to
-    /// switch. What unwinds must reach its end first.
+    /// switch. What unwinds must reach its end first. So must a greenlet whose own thread-locals are
+    /// being destroyed.
     Unwinding,
     /// This thread is ending and has unwound its greenlets.
     ThreadEnding,
@@ -43,7 +44,9 @@ impl fmt::Display for SwitchError {
             Self::WrongType { offered } => {
                 write!(f, "the greenlet does not take a value of type `{offered}` now")
             }
-            Self::Unwinding => f.write_str("a switch was attempted while this thread unwinds"),
+            Self::Unwinding => {
+                f.write_str("a switch was attempted while this thread unwinds, or destroys thread-locals")
+            }
             Self::Abandoned => f.write_str("the greenlet refused to be unwound and is never continued"),
             Self::ThreadEnding => f.write_str("a switch was attempted while this thread ends"),
             Self::CannotUnwind => f.write_str("built with panic = \"abort\": greenlets cannot be unwound"),

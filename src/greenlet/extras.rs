@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use super::context::Context;
 use super::local::Locals;
+use super::storage::OwnStorage;
 use crate::arch::FloatControl;
 
 /// Made on first use, and kept as long as the control block.
@@ -14,6 +15,7 @@ pub(crate) struct Extras {
     pub(crate) locals: Locals,
     pub(crate) context: RefCell<Context>,
     pub(crate) float_control: Cell<OwnFloatControl>,
+    pub(crate) storage: Cell<OwnStorage>,
     /// What the floor above keeps here.
     pub(crate) kept: Cell<Option<Box<dyn Any>>>,
 }

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use super::error::KillError;
 use super::raised::Raised;
 use super::switching::{self, Landing};
-use super::thread::{self, fast_current};
+use super::thread;
+use super::words::fast_current;
 use super::{Builder, Greenlet};
 
 /// A function that is resumed with values of type `R`, yields values of type `Y` and returns a `T`.

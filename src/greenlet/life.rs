@@ -9,15 +9,17 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-use super::chore::Chore;
+use super::chore::{self, Chore};
 use super::core::{BodyType, Core, Phase};
 use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
+use super::storage::{OwnStorage, end_storage};
 use super::tag::{Tag, Wake};
-use super::thread::{current, fast_current, set_fast_current};
+use super::thread::current;
 use super::trace::EventKind;
+use super::words::{fast_current, set_fast_current};
 use crate::arch::{self, Continuation, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
@@ -29,6 +31,7 @@ pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
 pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     let body = core.body().expect("a greenlet without a body is not started");
     let stack = reserve_stack(core)?;
+    core.thread().storage.furnish(core);
     lay_out(core, body, stack);
     Ok(())
 }
@@ -186,6 +189,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
 #[inline(never)]
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     end_locals(core);
+    end_storage(core);
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
     let mut next = successor.or(core.parent.get());
@@ -218,7 +222,7 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
             Phase::Unstarted => match receiver.body() {
                 None => parcel.refuse(SwitchError::NoBody),
                 Some(body) if !parcel.suits(body.value) => parcel.refuse(SwitchError::wrong_type::<T>()),
-                Some(body) if receiver.class == core.class && receiver.stack.get().is_none() => {
+                Some(body) if is_heir(core, receiver) => {
                     return pass_stack_on(core, receiver, body, parcel, kept);
                 }
                 Some(_) => match prepare(receiver) {
@@ -230,6 +234,13 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
         }
         next = receiver.parent.get();
     }
+}
+
+/// Whether an unstarted greenlet can run on the stack of one that ends: it needs one like it, and finds the
+/// same thread-local storage there.
+fn is_heir(core: &Core, heir: &Core) -> bool {
+    let shares = |core: &Core| core.storage() == OwnStorage::No;
+    heir.class == core.class && heir.stack.get().is_none() && shares(core) && shares(heir)
 }
 
 /// The parent waits in the scheduler, for something else than what its child leaves. That is
@@ -291,16 +302,18 @@ fn die_into<T: 'static>(
         _ => parcel.seal(chore.is_none().then_some(&mut slot)),
     };
     end(core);
-    thread.make_current(NonNull::from(receiver));
+    // SAFETY: its body and all destructors have returned, and this leaves.
+    unsafe { thread.storage.give_back(core) };
+    let base = thread.make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing.
     drop(kept);
+    if chore.is_none() && core.refs.get() == 0 {
+        free(NonNull::from(core));
+    }
     // SAFETY: the receiver is suspended or just prepared, and now current.
     unsafe {
-        if let Some(chore) = chore {
-            chore.resume(receiver, message);
-        }
-        if core.refs.get() == 0 {
-            free(NonNull::from(core));
+        if chore.is_some() || base.is_some() {
+            chore::resume(chore, receiver, message, base);
         }
         if !parcel::fits_in_word::<T>() {
             arch::resume(&receiver.continuation, message);
@@ -346,7 +359,8 @@ fn pass_stack_on<T: 'static>(
     heir.stack.set(Some(stack));
     lay_out(heir, body, stack);
     mark_dead(core);
-    core.thread().make_current(NonNull::from(heir));
+    let elsewhere = core.thread().make_current(NonNull::from(heir));
+    debug_assert!(elsewhere.is_none(), "an heir finds the same storage");
     // What runs needs no count, so this runs nothing.
     drop(kept);
     if let Some(chore) = chore {

@@ -22,12 +22,16 @@ pub(crate) mod life;
 mod local;
 mod parcel;
 mod raised;
+// Where there are no blocks, what they would be exchanged by is never reached.
+#[cfg_attr(not(own_tls), allow(unreachable_code, unused_variables))]
+pub(crate) mod storage;
 pub(crate) mod switching;
 pub(crate) mod tag;
 pub(crate) mod thread;
 pub mod trace;
 mod unwind;
 mod weak;
+pub(crate) mod words;
 
 use std::any::Any;
 use std::fmt;

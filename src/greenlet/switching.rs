@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::thread::panicking;
 
-use super::chore::Chore;
+use super::chore::{self, Chore};
 use super::core::{Core, Phase};
 use super::counting::{Kept, keep};
 use super::error::SwitchError;
@@ -17,8 +17,9 @@ use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::Tag;
-use super::thread::{current, fast_current, set_fast_current};
+use super::thread::current;
 use super::trace::{self, EventKind};
+use super::words::{Hold, fast_current, held, set_fast_current};
 use crate::arch::{self, Message};
 
 /// How a try of the fast path ended, when it sent an S and waits for a W.
@@ -117,7 +118,7 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
     let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
     let parcel = Parcel { content };
     me.thread().notice_hooks();
-    if panicking() {
+    if panicking() || held() == Hold::Destructors {
         return parcel.refused(SwitchError::Unwinding);
     }
     if me.thread().is_ending() {
@@ -169,11 +170,11 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             None => return parcel.refused(SwitchError::ThreadEnding),
         }
     }
-    me.waits_for.set(if me.has_float_control() { Tag::slow::<W>() } else { Tag::of::<W>() });
+    me.waits_for.set(if me.is_slow() { Tag::slow::<W>() } else { Tag::of::<W>() });
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };
     let chore = Chore::of(me, event, discard);
-    me.thread().make_current(NonNull::from(receiver));
+    let base = me.thread().make_current(NonNull::from(receiver));
     // What runs needs no count, so this runs nothing; it would keep the receiver while `me` waits.
     drop(kept);
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
@@ -185,9 +186,9 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             Some(_) => parcel.seal(None),
             None => parcel.seal(Some(&mut slot)),
         };
-        parcel::open(match chore {
-            Some(chore) => chore.switch(me, receiver, message),
-            None => arch::switch(&me.continuation, &receiver.continuation, message),
+        parcel::open(match (chore, base) {
+            (None, None) => arch::switch(&me.continuation, &receiver.continuation, message),
+            (chore, base) => chore::switch(chore, me, receiver, message, base),
         })
     }
 }
@@ -200,13 +201,13 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
 #[cold]
 pub(crate) unsafe fn raise_in(me: &Core, to: &Core, raised: Raised) -> Message {
     let chore = Chore::of(me, EventKind::Throw, parcel::discard::<()>);
-    me.thread().make_current(NonNull::from(to));
+    let base = me.thread().make_current(NonNull::from(to));
     let message = parcel::raised(raised);
     // SAFETY: the caller's word; anybody can take what is raised.
     unsafe {
-        match chore {
-            Some(chore) => chore.switch(me, to, message),
-            None => arch::switch_out_of_line(&me.continuation, &to.continuation, message),
+        match (chore, base) {
+            (None, None) => arch::switch_out_of_line(&me.continuation, &to.continuation, message),
+            (chore, base) => chore::switch(chore, me, to, message, base),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! What the greenlets of one OS thread share.
 //!
-//! The two words that a switch looks at are plain thread-locals, without lazy initialisation
-//! and without a destructor. Everything else hangs off the thread's state, which is made on
-//! first use, unwinds what is still suspended when the thread ends, and goes away with the
+//! The [words] that a switch looks at are plain thread-locals. Everything else hangs off the
+//! thread's state, which is made on first use, unwinds what is still suspended when the thread ends, and goes away with the
 //! last control block that a forgotten handle keeps.
 
 use std::cell::{Cell, RefCell};
@@ -14,31 +13,17 @@ use super::core::{Core, Phase};
 use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
+use super::storage::{OwnStorage, Storage};
+use super::words::{self, Words, fast_current, slow_current};
 use super::{counting, life, trace, unwind};
 use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
 use crate::stack::{Pool, SizeClass};
+use crate::tls::{self, Base};
 
 thread_local! {
-    /// The current greenlet, if the next switch may take the fast path; else null.
-    static FAST: Cell<*const Core> = const { Cell::new(ptr::null()) };
-    /// The current greenlet when `FAST` is null; null before first use.
-    static SLOW: Cell<*const Core> = const { Cell::new(ptr::null()) };
     /// Unwinds the thread's greenlets when the thread ends.
     static AT_EXIT: AtExit = const { AtExit };
-}
-
-/// The current greenlet if a switch may take the fast path.
-#[inline(always)]
-pub(crate) fn fast_current() -> *const Core {
-    FAST.with(Cell::get)
-}
-
-/// What the fast path does to make `core` current.
-#[inline(always)]
-pub(crate) fn set_fast_current(core: *const Core) {
-    // Not `LocalKey::set`, which is a call where it is not inlined.
-    FAST.with(|fast| fast.set(core));
 }
 
 /// What [`Thread::scheduler`] calls.
@@ -49,6 +34,7 @@ pub(crate) struct Thread {
     _alternate_stack: Option<AlternateStack>,
     arena: Arena,
     stacks: Pool,
+    pub(crate) storage: Storage,
     root: Cell<Option<NonNull<Core>>>,
     next_id: Cell<u64>,
     /// What the side that lands has to do for the side that left.
@@ -74,17 +60,17 @@ pub(crate) struct Thread {
 /// The current greenlet; makes the thread's state where there is none yet.
 #[inline]
 pub(crate) fn current() -> NonNull<Core> {
-    NonNull::new(fast_current().cast_mut()).unwrap_or_else(slow_current)
+    NonNull::new(fast_current().cast_mut()).unwrap_or_else(current_or_new)
 }
 
 #[cold]
-fn slow_current() -> NonNull<Core> {
-    NonNull::new(SLOW.get().cast_mut()).unwrap_or_else(Thread::create)
+fn current_or_new() -> NonNull<Core> {
+    NonNull::new(slow_current().cast_mut()).unwrap_or_else(Thread::create)
 }
 
 /// The current greenlet, if the thread ever used one; makes nothing.
 pub(crate) fn existing_current() -> Option<NonNull<Core>> {
-    NonNull::new(FAST.get().cast_mut()).or(NonNull::new(SLOW.get().cast_mut()))
+    NonNull::new(fast_current().cast_mut()).or(NonNull::new(slow_current().cast_mut()))
 }
 
 /// An unstarted greenlet, with one count for the caller. Without a parent it is a child of the current
@@ -120,6 +106,7 @@ impl Thread {
             _alternate_stack: overflow::watch_thread(overflown),
             arena: Arena::default(),
             stacks: Pool::new(),
+            storage: Storage::default(),
             root: Cell::new(None),
             next_id: Cell::new(0),
             chore: Cell::new(None),
@@ -173,20 +160,33 @@ impl Thread {
         self.root.get().expect("a thread's state is made together with its root")
     }
 
-    /// Makes `core` the current greenlet, and lets the next switch be fast if it may.
+    /// Makes `core` the current greenlet, and lets the next switch be fast if it may. If it has other
+    /// thread-local storage than what is in force, returns the base that the switch to it must load.
     #[inline]
-    pub(crate) fn make_current(&self, core: NonNull<Core>) {
+    pub(crate) fn make_current(&self, core: NonNull<Core>) -> Option<Base> {
         // SAFETY: what becomes current is alive.
         let block = unsafe { core.as_ref() };
         if block.extras().is_some() || self.float_control.get().is_some() {
             self.exchange_float_control(block);
         }
-        if block.refs.get() > 0 && !self.slow.get() && self.float_control.get().is_none() {
-            set_fast_current(core.as_ptr());
-        } else {
-            SLOW.set(core.as_ptr());
-            set_fast_current(ptr::null());
+        let place = self.storage.cross_to(block);
+        let is_fast = block.refs.get() > 0
+            && !self.slow.get()
+            && self.float_control.get().is_none()
+            && block.storage() == OwnStorage::No;
+        let set = |words: &Words| {
+            if is_fast {
+                words.fast.set(core.as_ptr());
+            } else {
+                words.slow.set(core.as_ptr());
+                words.fast.set(ptr::null());
+            }
+        };
+        match place {
+            Some(place) => set(place.words()),
+            None => words::with(set),
         }
+        place.map(|place| place.base)
     }
 
     /// Puts the floating-point control words of `next` in force, where it or the current greenlet has
@@ -338,8 +338,10 @@ impl Thread {
         // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
         self.stacks.clear();
         self.root.set(None);
-        FAST.set(ptr::null());
-        SLOW.set(ptr::null());
+        words::with(|words| {
+            words.fast.set(ptr::null());
+            words.slow.set(ptr::null());
+        });
         self.keepers.set(self.keepers.get() + self.arena.in_use());
         self.ended.set(true);
         // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
@@ -355,6 +357,23 @@ pub(crate) fn notice_global_hook() {
     if trace::is_global() {
         // SAFETY: the current greenlet is alive.
         unsafe { current().as_ref() }.thread().notice_hooks();
+    }
+}
+
+/// Calls with the thread's own thread-local storage in force, which all of its greenlets share but those
+/// that have some of their own. What the call does must neither panic nor ask who is current.
+#[inline]
+pub(crate) fn on_thread<R>(call: impl FnOnce() -> R) -> R {
+    if fast_current().is_null() { on_thread_slowly(call) } else { call() }
+}
+
+fn on_thread_slowly<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: the current greenlet is alive.
+    let elsewhere = existing_current().and_then(|core| unsafe { core.as_ref() }.thread().storage.elsewhere());
+    match elsewhere {
+        // SAFETY: the thread's own storage is nobody else's, and the caller's word.
+        Some(base) => unsafe { tls::on_base(base, call) },
+        None => call(),
     }
 }
 

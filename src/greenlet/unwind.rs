@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::thread::panicking;
 
 use super::core::Core;
 use super::counting::{keep, release, retain};
@@ -12,6 +13,7 @@ use super::raised::Raised;
 use super::switching::raise_in;
 use super::tag::Tag;
 use super::thread::current;
+use super::words::{self, Hold};
 use crate::report::{Report, ReportKind};
 
 /// Raises [`GreenletExit`](super::GreenletExit) in a suspended greenlet and returns when control
@@ -32,8 +34,11 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<Result<(), KillError>, Raise
     let kept = keep(NonNull::from(me));
     victim.unwinder.set(Some(NonNull::from(me)));
     me.waits_for.set(Tag::ANYTHING);
+    // Whoever does not find in its own thread-local storage that there is a panic must be told.
+    let held = panicking().then(|| words::hold(Hold::Destructors));
     // SAFETY: the victim is suspended.
     let landed = unsafe { raise_in(me, victim, Raised::exit()) };
+    drop(held);
     victim.unwinder.set(None);
     drop(kept);
     // SAFETY: whoever switched here saw that anything is waited for.

@@ -1,11 +1,12 @@
 //! The end of a hub, which comes with the end of its thread.
 
-use std::ptr::{self, NonNull};
+use std::ptr;
 
-use super::{ENDED, Fiber, FiberState, HUB, Hub};
+use super::{ENDED, Fiber, FiberState, Hub};
 use crate::greenlet::core::{Core, Phase};
 use crate::greenlet::tag::Tag;
 use crate::greenlet::thread as greenlet_thread;
+use crate::greenlet::words::{self, Kept};
 
 impl Hub {
     /// Whether the thread ends, so that nothing new may start.
@@ -39,14 +40,14 @@ pub(super) struct AtExit;
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        let Some(hub) = NonNull::new(HUB.get().cast_mut()) else { return };
+        let Some(hub) = super::place() else { return };
         if !greenlet_thread::current_is_root() {
             // The process exits from within a greenlet, and leaves everything behind.
             return;
         }
         // SAFETY: the hub is alive until the box is dropped below.
         unsafe { hub.as_ref() }.shut_down();
-        HUB.set(ptr::null());
+        words::keep(Kept::Hub, ptr::null());
         ENDED.set(true);
         // SAFETY: the current greenlet is alive.
         unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);

@@ -8,10 +8,11 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Fiber, FiberState, HUB, Hub};
+use super::{Fiber, FiberState, Hub};
 use crate::greenlet::Greenlet;
 use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
+use crate::greenlet::words::{self, Kept};
 
 /// How often this process, and those that it was forked from, have started over.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -54,7 +55,7 @@ pub fn after_fork() -> io::Result<()> {
     let Some(old) = super::existing() else { return Ok(()) };
     old.leave_behind();
     // Not dropped: that would change the set of descriptors that the parent polls. It is little.
-    HUB.set(ptr::null());
+    words::keep(Kept::Hub, ptr::null());
     // SAFETY: just taken out of its place, and it is never freed.
     let hub = unsafe { Hub::start(old.poller.backend())?.as_ref() };
     // Keys of the old hub's timers, which may still be about, name none of the new one's.

@@ -54,6 +54,7 @@ use self::timers::Timers;
 use crate::greenlet::core::{Core, Phase};
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
+use crate::greenlet::words::{self, Hold, Kept};
 use crate::greenlet::{Greenlet, GreenletExit, Raised, counting, life, switching};
 
 /// This many operations in a row may succeed at once before the greenlet yields.
@@ -80,14 +81,17 @@ pub(crate) struct Hub {
     joining: Cell<Option<usize>>,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
-    /// A function that must not wait is running.
-    in_callback: Cell<bool>,
 }
 
 thread_local! {
-    static HUB: Cell<*const Hub> = const { Cell::new(ptr::null()) };
     static ENDED: Cell<bool> = const { Cell::new(false) };
     static AT_EXIT: AtExit = const { AtExit };
+}
+
+/// Where this thread's hub is, if there is one.
+#[inline(always)]
+fn place() -> Option<NonNull<Hub>> {
+    NonNull::new(words::kept(Kept::Hub).cast::<Hub>().cast_mut())
 }
 
 /// This thread's hub.
@@ -96,7 +100,7 @@ thread_local! {
 /// out of the wait name the place in the user's code.
 #[inline]
 pub(crate) fn here<'a>() -> &'a Hub {
-    let hub = NonNull::new(HUB.get().cast_mut()).unwrap_or_else(Hub::create);
+    let hub = place().unwrap_or_else(Hub::create);
     // SAFETY: a hub lives until its thread ends and every greenlet that could use it is unwound.
     unsafe { hub.as_ref() }
 }
@@ -104,7 +108,7 @@ pub(crate) fn here<'a>() -> &'a Hub {
 /// This thread's hub, if there is one.
 #[inline]
 pub(crate) fn existing<'a>() -> Option<&'a Hub> {
-    let hub = NonNull::new(HUB.get().cast_mut())?;
+    let hub = place()?;
     // SAFETY: as in `here`.
     Some(unsafe { hub.as_ref() })
 }
@@ -143,7 +147,7 @@ pub(crate) fn spend_budget() {
 /// # }
 /// ```
 pub fn use_backend(backend: Backend) -> io::Result<()> {
-    if !HUB.get().is_null() {
+    if place().is_some() {
         let message = "this thread's hub has started already";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
     }
@@ -164,7 +168,7 @@ impl Hub {
 
     /// Makes this thread's hub. There is none yet.
     fn start(backend: Backend) -> io::Result<NonNull<Hub>> {
-        assert!(!ENDED.get(), "this thread's hub has ended");
+        assert!(!greenlet_thread::on_thread(|| ENDED.get()), "this thread's hub has ended");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
         let current = greenlet_thread::current();
         let poller = Poller::new(backend)?;
@@ -182,14 +186,13 @@ impl Hub {
             joining: Cell::new(None),
             poller,
             shutting_down: Cell::new(false),
-            in_callback: Cell::new(false),
         });
         let hub = NonNull::from(Box::leak(hub));
-        HUB.set(hub.as_ptr());
+        words::keep(Kept::Hub, hub.as_ptr().cast_const().cast());
         // SAFETY: the current greenlet is alive.
         unsafe { current.as_ref() }.thread().scheduler.set(Some(|| here().pick()));
         // Where the thread's locals are being destroyed already, the hub is leaked.
-        let _ = AT_EXIT.try_with(|_| ());
+        let _ = greenlet_thread::on_thread(|| AT_EXIT.try_with(|_| ()));
         Ok(hub)
     }
 
@@ -257,7 +260,7 @@ impl Hub {
     #[track_caller]
     #[inline]
     fn may_wait(&self, me: &Fiber) {
-        if panicking() || self.in_callback.get() || self.shutting_down.get() {
+        if panicking() || words::held() != Hold::Nothing || self.shutting_down.get() {
             self.must_not_wait(me);
         }
         me.raise_interrupt();
@@ -267,7 +270,11 @@ impl Hub {
     #[cold]
     fn must_not_wait(&self, me: &Fiber) {
         assert!(!panicking(), "a greenlet cannot wait while it unwinds");
-        assert!(!self.in_callback.get(), "a callback of the hub cannot wait");
+        match words::held() {
+            Hold::Nothing => {}
+            Hold::Callback => panic!("a callback of the hub cannot wait"),
+            Hold::Destructors => panic!("a greenlet cannot wait while it destroys its thread-locals"),
+        }
         // SAFETY: what is current is alive.
         let unwinder = unsafe { me.core().as_ref() }.unwinder.get();
         let Some(unwinder) = unwinder else { panic!("this thread's hub is ending") };
@@ -294,7 +301,7 @@ impl Hub {
     #[cold]
     fn yield_for_others(&self) {
         // Neither a destructor nor a callback is kept from what need not wait.
-        if !panicking() && !self.in_callback.get() {
+        if !panicking() && words::held() == Hold::Nothing {
             self.yield_now();
         }
     }
@@ -362,13 +369,7 @@ impl Hub {
 
     /// Runs what must not wait.
     fn in_callback<R>(&self, call: impl FnOnce() -> R) -> R {
-        struct Reset<'a>(&'a Cell<bool>, bool);
-        impl Drop for Reset<'_> {
-            fn drop(&mut self) {
-                self.0.set(self.1);
-            }
-        }
-        let _reset = Reset(&self.in_callback, self.in_callback.replace(true));
+        let _held = words::hold(Hold::Callback);
         call()
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::Job;
 use super::job::Promise;
+use crate::greenlet::thread::on_thread;
 use crate::hub;
 use crate::task::TaskError;
 
@@ -192,7 +193,7 @@ impl ThreadPool {
 
     fn start<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<Job<R>> {
         let (job, promise) = Job::new();
-        if ptr::eq(OWN.get(), &*self.shared) {
+        if ptr::eq(on_thread(|| OWN.get()), &*self.shared) {
             promise.fulfil(f);
         } else {
             self.post(work(promise, f))?;

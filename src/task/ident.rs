@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::greenlet::thread::on_thread;
+
 thread_local! {
     static NUMBERS: RefCell<Numbers> = const { RefCell::new(Numbers { free: BinaryHeap::new(), next: 0 }) };
 }
@@ -19,12 +21,14 @@ pub(super) struct Ident(usize);
 
 impl Ident {
     pub(super) fn take() -> Self {
-        NUMBERS.with_borrow_mut(|numbers| {
-            let reused = numbers.free.pop().map(|Reverse(number)| number);
-            Self(reused.unwrap_or_else(|| {
-                numbers.next += 1;
-                numbers.next - 1
-            }))
+        on_thread(|| {
+            NUMBERS.with_borrow_mut(|numbers| {
+                let reused = numbers.free.pop().map(|Reverse(number)| number);
+                Self(reused.unwrap_or_else(|| {
+                    numbers.next += 1;
+                    numbers.next - 1
+                }))
+            })
         })
     }
 
@@ -36,6 +40,6 @@ impl Ident {
 impl Drop for Ident {
     fn drop(&mut self) {
         // The thread may be ending, and its numbers gone.
-        let _ = NUMBERS.try_with(|numbers| numbers.borrow_mut().free.push(Reverse(self.0)));
+        let _ = on_thread(|| NUMBERS.try_with(|numbers| numbers.borrow_mut().free.push(Reverse(self.0))));
     }
 }

@@ -13,7 +13,7 @@ use super::shared::Counted;
 use super::{Task, TaskError, links};
 use crate::greenlet::core::{BodyType, Core};
 use crate::greenlet::counting::{self, keep};
-use crate::greenlet::{Builder, Greenlet, SwitchError, life, thread};
+use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
 use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
 use crate::report::{Report, ReportKind};
 use crate::stack::SizeClass;
@@ -87,6 +87,7 @@ impl Body {
             // All handles are gone, and this drops the value, whatever that does.
             quietly(core, || drop(last));
         }
+        storage::end_storage(core);
         hub.exit();
         Wake
     }

@@ -5,7 +5,10 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+
+use crate::greenlet::thread::on_thread;
+use crate::greenlet::words::{self, Kept};
 
 /// Sizes are rounded up to a multiple of this...
 const STEP: usize = 64;
@@ -60,10 +63,25 @@ const fn of_list(list: usize) -> Layout {
     }
 }
 
+/// The lists of this thread, unless it is ending and they are gone. To be used at once.
+#[inline]
+fn lists<'a>() -> Option<&'a Lists> {
+    // SAFETY: kept as long as they are there.
+    unsafe { words::kept(Kept::TaskMemory).cast::<Lists>().as_ref() }.or_else(first_lists)
+}
+
+#[cold]
+fn first_lists<'a>() -> Option<&'a Lists> {
+    let lists = on_thread(|| FREE.try_with(ptr::from_ref).ok())?;
+    words::keep(Kept::TaskMemory, lists.cast());
+    // SAFETY: their destructor, which runs at the end of the thread, takes the word back.
+    Some(unsafe { &*lists })
+}
+
 /// Memory of this size.
 #[inline]
 pub(super) fn take(size: &'static Size) -> NonNull<u8> {
-    let used = size.list.and_then(|list| FREE.try_with(|lists| lists.0[list].pop()).ok()?);
+    let used = size.list.and_then(|list| lists()?.0[list].pop());
     used.unwrap_or_else(|| fresh(size))
 }
 
@@ -82,7 +100,7 @@ fn fresh(size: &'static Size) -> NonNull<u8> {
 pub(super) unsafe fn give_back(memory: NonNull<u8>, size: &'static Size) {
     let kept = size.list.is_some_and(|list| {
         // SAFETY: the caller's word; it is of the list's size, whichever thread took it.
-        FREE.try_with(|lists| unsafe { lists.0[list].push(memory) }).unwrap_or(false)
+        lists().is_some_and(|lists| unsafe { lists.0[list].push(memory) })
     });
     if !kept {
         // SAFETY: the caller's word.
@@ -121,6 +139,7 @@ impl List {
 
 impl Drop for Lists {
     fn drop(&mut self) {
+        words::keep(Kept::TaskMemory, ptr::null());
         for (index, list) in self.0.iter().enumerate() {
             while let Some(memory) = list.pop() {
                 // SAFETY: it was allocated so, by the word given to `push`.

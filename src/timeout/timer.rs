@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Expired, TimeoutError};
 use crate::greenlet::life::CAN_UNWIND;
+use crate::greenlet::thread::on_thread;
 use crate::greenlet::{Greenlet, WeakGreenlet};
 use crate::hub::{self, Action, Cause, Fiber, Hub, Interrupt, TimerKey};
 use crate::time::deadline;
@@ -84,7 +85,7 @@ impl Timeout {
         thread_local! {
             static NEXT: Cell<u64> = const { Cell::new(0) };
         }
-        let id = NEXT.replace(NEXT.get() + 1);
+        let id = on_thread(|| NEXT.replace(NEXT.get() + 1));
         Self { limit, error, id, armed: Cell::new(None) }
     }
 

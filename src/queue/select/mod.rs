@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use self::cases::{Case, GetCase, PutCase, WhenCase};
 use super::{GetError, PutError, QueueOf, Storage};
+use crate::greenlet::thread::on_thread;
 use crate::hub::{self, Hub, Ring, Waitable};
 use crate::time::deadline;
 
@@ -179,10 +180,12 @@ fn random() -> u64 {
     thread_local! {
         static STATE: Cell<u64> = const { Cell::new(0x9e37_79b9_7f4a_7c15) };
     }
-    let mut x = STATE.get();
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    STATE.set(x);
-    x
+    on_thread(|| {
+        let mut x = STATE.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        STATE.set(x);
+        x
+    })
 }

@@ -1,0 +1,122 @@
+//! Whose thread-local storage is in force: the thread's own, which most greenlets share, or a block that
+//! one of them has to itself.
+//!
+//! Storage belongs to a greenlet from its first instruction to its last. Each frame of it finds the same,
+//! because storage is exchanged together with the stack, in the middle of a switch.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use super::core::Core;
+use super::words::{self, Words};
+use crate::tls::{Base, Block, Pool};
+
+/// The storage of one OS thread.
+#[derive(Default)]
+pub(crate) struct Storage {
+    pool: Pool,
+    /// The block in force; `None` while it is the thread's own storage.
+    in_force: Cell<Option<Block>>,
+    /// The thread's own storage, once there is other.
+    own: Cell<Option<Place>>,
+}
+
+/// Whether a greenlet has thread-local storage of its own.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OwnStorage {
+    /// It shares that of its thread.
+    #[default]
+    No,
+    /// It will, when it starts.
+    Wanted,
+    /// This.
+    Has(Block),
+}
+
+/// A copy of thread-local storage, and this crate's words in it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) base: Base,
+    words: NonNull<Words>,
+}
+
+impl Place {
+    pub(super) fn words(&self) -> &Words {
+        // SAFETY: the words are in storage that lives as long as its user: its thread, or for ever.
+        unsafe { self.words.as_ref() }
+    }
+}
+
+impl OwnStorage {
+    fn block(self) -> Option<Block> {
+        match self {
+            Self::Has(block) => Some(block),
+            Self::No | Self::Wanted => None,
+        }
+    }
+}
+
+impl Storage {
+    /// Gives a greenlet that is about to start the storage it wants.
+    pub(super) fn furnish(&self, core: &Core) {
+        let Some(extras) = core.extras() else { return };
+        if extras.storage.get() != OwnStorage::Wanted {
+            return;
+        }
+        if self.own.get().is_none() {
+            // Nobody has had any before, so what is in force is the thread's own.
+            // SAFETY: asks for a place.
+            let words = unsafe { NonNull::new_unchecked(words::locate().cast_mut().cast()) };
+            self.own.set(Some(Place { base: Base::in_force(), words }));
+        }
+        extras.storage.set(OwnStorage::Has(self.pool.take(words::locate)));
+    }
+
+    /// Decides on the storage of `next`, which is about to be current. Where that is not what is in force,
+    /// the switch has to load its base, and the words in it are right but for who is current.
+    #[inline]
+    pub(super) fn cross_to(&self, next: &Core) -> Option<Place> {
+        let block = next.storage().block();
+        if block == self.in_force.get() { None } else { Some(self.exchange(block)) }
+    }
+
+    fn exchange(&self, block: Option<Block>) -> Place {
+        self.in_force.set(block);
+        let own = self.own.get().expect("blocks are exchanged where one was taken");
+        let place = block.map_or(own, |block| {
+            let words = NonNull::new(block.anchor().cast_mut().cast()).expect("an anchor is a place");
+            Place { base: block.base(), words }
+        });
+        place.words().carry_over();
+        place
+    }
+
+    /// Where the thread's own storage is, if it is not in force.
+    pub(super) fn elsewhere(&self) -> Option<Base> {
+        self.in_force.get().and(self.own.get()).map(|own| own.base)
+    }
+
+    /// Takes the storage of a greenlet that ends back. It may be in force: from here on it is only left.
+    ///
+    /// # Safety
+    ///
+    /// The greenlet's user code has ended, and whoever runs leaves before another greenlet starts.
+    pub(super) unsafe fn give_back(&self, core: &Core) {
+        if let Some(block) = core.storage().block()
+            && let Some(extras) = core.extras()
+        {
+            extras.storage.set(OwnStorage::No);
+            // SAFETY: the caller's word.
+            unsafe { self.pool.give_back(block) };
+        }
+    }
+}
+
+/// Runs the destructors of the thread-locals that the current greenlet has to itself, if it does.
+pub(crate) fn end_storage(core: &Core) {
+    if let Some(block) = core.storage().block() {
+        // The library that calls them could not be unwound.
+        let _held = words::hold(words::Hold::Destructors);
+        block.end_user();
+    }
+}

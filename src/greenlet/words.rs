@@ -1,0 +1,121 @@
+//! The words by which code finds what belongs to its OS thread: plain thread-locals, without lazy
+//! initialisation and without a destructor.
+//!
+//! They are all there is of this crate in thread-local storage that is looked at often. So a switch to
+//! storage of a greenlet's own has to carry over these and nothing else: in each block of storage they are
+//! right while it is in force. What is looked at rarely stays in the thread's own storage, see
+//! [`on_thread`](super::thread::on_thread).
+
+use std::cell::Cell;
+use std::ptr;
+
+use super::core::Core;
+
+/// One copy of the words.
+pub(super) struct Words {
+    /// The current greenlet, if the next switch may take the fast path; else null.
+    pub(super) fast: Cell<*const Core>,
+    /// The current greenlet when `fast` is null; null before first use.
+    pub(super) slow: Cell<*const Core>,
+    hold: Cell<Hold>,
+    /// What the floors above keep here.
+    kept: [Cell<*const ()>; 2],
+}
+
+/// Why nobody may wait now, if so. The larger one goes before the smaller one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hold {
+    Nothing,
+    /// A callback of the hub runs.
+    Callback,
+    /// Destructors run that go back to where they were called from and nowhere else: those of a greenlet's
+    /// own thread-locals, or of a greenlet whose last handle has gone during a panic.
+    Destructors,
+}
+
+/// A word that a floor above keeps here.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept {
+    Hub,
+    TaskMemory,
+}
+
+thread_local! {
+    static WORDS: Words = const {
+        Words {
+            fast: Cell::new(ptr::null()),
+            slow: Cell::new(ptr::null()),
+            hold: Cell::new(Hold::Nothing),
+            kept: [const { Cell::new(ptr::null()) }; 2],
+        }
+    };
+}
+
+/// Calls with the words that are right now.
+#[inline(always)]
+pub(super) fn with<R>(call: impl FnOnce(&Words) -> R) -> R {
+    WORDS.with(call)
+}
+
+/// Where they are in the storage in force.
+pub(super) unsafe extern "C" fn locate() -> *const () {
+    with(|words| ptr::from_ref(words).cast())
+}
+
+impl Words {
+    /// Makes these right, which belong to storage that is about to be in force, by those that are.
+    pub(super) fn carry_over(&self) {
+        with(|now| {
+            self.hold.set(now.hold.get());
+            self.kept[0].set(now.kept[0].get());
+            self.kept[1].set(now.kept[1].get());
+        });
+    }
+}
+
+/// The current greenlet if a switch may take the fast path.
+#[inline(always)]
+pub(crate) fn fast_current() -> *const Core {
+    with(|words| words.fast.get())
+}
+
+/// What the fast path does to make `core` current.
+#[inline(always)]
+pub(crate) fn set_fast_current(core: *const Core) {
+    with(|words| words.fast.set(core));
+}
+
+#[inline(always)]
+pub(super) fn slow_current() -> *const Core {
+    with(|words| words.slow.get())
+}
+
+/// What was last kept; null at first.
+#[inline(always)]
+pub(crate) fn kept(what: Kept) -> *const () {
+    with(|words| words.kept[what as usize].get())
+}
+
+pub(crate) fn keep(what: Kept, pointer: *const ()) {
+    with(|words| words.kept[what as usize].set(pointer));
+}
+
+/// Why nobody may wait now, if so.
+#[inline(always)]
+pub(crate) fn held() -> Hold {
+    with(|words| words.hold.get())
+}
+
+/// Until the guard is dropped, nobody may wait.
+pub(crate) fn hold(why: Hold) -> Held {
+    with(|words| Held(words.hold.replace(words.hold.get().max(why))))
+}
+
+/// What was in force before.
+pub(crate) struct Held(Hold);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        with(|words| words.hold.set(self.0));
+    }
+}

@@ -1,0 +1,257 @@
+//! What has to be known of glibc: found by name at run time, and never assumed.
+//!
+//! The places of fields come from the descriptors that the library exports for debuggers, and from what
+//! the calling thread's own control block holds in places that something else tells. What is found is
+//! tried on a block before it is used.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem;
+use std::sync::OnceLock;
+
+use super::error::{OwnTlsError, Reason};
+use super::{Base, trial};
+
+/// Fields of the thread control block whose place is part of the x86-64 psABI of glibc: compilers read
+/// the stack guard there, and every header since 2006 has had the others.
+pub(super) mod header {
+    pub(in crate::tls) const TCB: usize = 0x00;
+    pub(in crate::tls) const SELF: usize = 0x10;
+    /// Whether locks are taken in earnest.
+    pub(in crate::tls) const MULTIPLE_THREADS: usize = 0x18;
+    /// What all threads of a process have in common: the way into the kernel, the stack guard, the
+    /// pointer guard, and what is enforced of CET.
+    pub(in crate::tls) const SHARED: [usize; 4] = [0x20, 0x28, 0x30, 0x48];
+}
+
+/// Keys of the first level are in the control block itself, so many of them.
+pub(super) const KEYS_A_LEVEL: usize = 32;
+pub(super) const KEY_LEVELS: usize = 32;
+
+type Allocate = unsafe extern "C" fn(*mut c_void) -> *mut u8;
+type Call = unsafe extern "C" fn();
+type CallWith = unsafe extern "C" fn(*mut c_void);
+
+/// What one key is set to in one thread: a sequence number and a value.
+pub(super) type KeyData = [usize; 2];
+
+/// A key: a sequence number, odd while it is in use, and a destructor.
+#[repr(C)]
+pub(super) struct Key {
+    pub(super) sequence: usize,
+    pub(super) destructor: Option<CallWith>,
+}
+
+/// The functions and places that blocks are made with. Offsets count from the thread base.
+pub(super) struct Glibc {
+    /// Makes a block, from memory of its own if given null.
+    pub(super) allocate: Allocate,
+    /// Runs the destructors of the thread-locals of C++ and Rust.
+    pub(super) call_destructors: Call,
+    /// Fills in the tables of `isalpha` and its kin.
+    pub(super) init_ctype: Call,
+    pub(super) close_resolver: CallWith,
+    /// The keys of the process, an array.
+    pub(super) keys: *const Key,
+    /// The size of the control block.
+    pub(super) size: usize,
+    pub(super) tid: usize,
+    /// The link in the list of all threads.
+    pub(super) list: usize,
+    /// What keys are set to: pointers to levels of them, the first of which is in the control block.
+    pub(super) key_levels: usize,
+    pub(super) first_level: usize,
+    /// The head of the list of robust mutexes.
+    pub(super) robust: usize,
+    /// The registration of restartable sequences, if the library has made one.
+    pub(super) rseq: Option<isize>,
+    /// The pointer to the resolver's state.
+    pub(super) resolver: isize,
+    /// The list of the destructors that are registered.
+    pub(super) destructors: isize,
+    /// Where the library and its loader are loaded. Their own thread-locals are theirs to initialise.
+    pub(super) own_modules: [usize; 2],
+}
+
+// SAFETY: what it points to belongs to the process.
+unsafe impl Send for Glibc {}
+// SAFETY: as above.
+unsafe impl Sync for Glibc {}
+
+static FOUND: OnceLock<Result<Glibc, OwnTlsError>> = OnceLock::new();
+
+/// Whether blocks can be made. Finds out at the first call in a process, and remembers.
+///
+/// # Errors
+///
+/// What is missing.
+pub(crate) fn probe() -> Result<(), OwnTlsError> {
+    let found = FOUND.get_or_init(|| Glibc::find().map_err(OwnTlsError::from));
+    found.as_ref().map(|_| ()).map_err(OwnTlsError::clone)
+}
+
+/// What was found.
+///
+/// # Panics
+///
+/// If there was no successful [`probe`].
+pub(super) fn glibc() -> &'static Glibc {
+    let found = FOUND.get().and_then(|found| found.as_ref().ok());
+    found.expect("who wants a block has probed for it")
+}
+
+/// The word at a place of a block.
+///
+/// # Safety
+///
+/// There is one, and nobody writes it meanwhile.
+pub(super) unsafe fn word(base: *mut u8, offset: usize) -> usize {
+    // SAFETY: the caller's word.
+    unsafe { base.add(offset).cast::<usize>().read() }
+}
+
+impl Glibc {
+    fn find() -> Result<Self, Reason> {
+        // SAFETY: asks for a number.
+        let has_fsgsbase = unsafe { libc::getauxval(libc::AT_HWCAP2) } & 2 != 0;
+        if !has_fsgsbase {
+            return Err(Reason::FsGsBase);
+        }
+        // SAFETY: the symbols are what they are called in every glibc that has them.
+        let mut glibc = unsafe {
+            Self {
+                allocate: mem::transmute::<*mut c_void, Allocate>(private(c"_dl_allocate_tls")?),
+                call_destructors: mem::transmute::<*mut c_void, Call>(private(c"__call_tls_dtors")?),
+                init_ctype: mem::transmute::<*mut c_void, Call>(private(c"__ctype_init")?),
+                close_resolver: mem::transmute::<*mut c_void, CallWith>(public(c"__res_nclose")?),
+                keys: private(c"__pthread_keys")?.cast_const().cast(),
+                size: private(c"_thread_db_sizeof_pthread")?.cast::<u32>().read() as usize,
+                tid: field(c"_thread_db_pthread_tid")?,
+                list: field(c"_thread_db_pthread_list")?,
+                key_levels: field(c"_thread_db_pthread_specific")?,
+                first_level: 0,
+                robust: 0,
+                rseq: rseq(),
+                resolver: private(c"__resp")?
+                    .addr()
+                    .wrapping_sub(Base::in_force().address().addr())
+                    .cast_signed(),
+                destructors: 0,
+                own_modules: [
+                    module_of(private(c"__ctype_init")?)?,
+                    module_of(private(c"_dl_allocate_tls")?)?,
+                ],
+            }
+        };
+        glibc.check_key_descriptors()?;
+        glibc.look_at_this_thread()?;
+        trial::run(&mut glibc)?;
+        announce_threads();
+        Ok(glibc)
+    }
+
+    /// Whether keys are laid out as the types here say.
+    fn check_key_descriptors(&self) -> Result<(), Reason> {
+        let as_known = field(c"_thread_db_pthread_key_struct_seq")? == 0
+            && field(c"_thread_db_pthread_key_struct_destr")? == mem::offset_of!(Key, destructor)
+            && field(c"_thread_db_pthread_key_data_seq")? == 0
+            && field(c"_thread_db_pthread_key_data_data")? == size_of::<usize>()
+            && count(c"_thread_db_pthread_key_data_level2_data")? == KEYS_A_LEVEL
+            && descriptor(c"_thread_db_pthread_specific")?[0] as usize == KEY_LEVELS * usize::BITS as usize
+            && count(c"_thread_db___pthread_keys")? == KEYS_A_LEVEL * KEY_LEVELS;
+        if as_known { Ok(()) } else { Err(Reason::Layout("keys of threads have another layout")) }
+    }
+
+    /// Compares what is known with the control block of this thread, and finds in it what no descriptor
+    /// tells.
+    fn look_at_this_thread(&mut self) -> Result<(), Reason> {
+        let base = Base::in_force().address();
+        let inside = |offset: usize, size: usize| offset != 0 && offset + size <= self.size;
+        let small = self.size <= 64 * 1024;
+        let known = [self.tid, self.list, self.key_levels].iter().all(|field| inside(*field, 16));
+        if !small || !known || !inside(self.key_levels, KEY_LEVELS * 8) {
+            return Err(Reason::Layout("the descriptors of thread control blocks make no sense"));
+        }
+        // SAFETY: all of it is in the control block of this thread, as was just checked.
+        unsafe {
+            if word(base, header::TCB) != base.addr() || word(base, header::SELF) != base.addr() {
+                return Err(Reason::Layout("a thread control block does not begin with its address"));
+            }
+            if base.add(self.tid).cast::<i32>().read() != libc::gettid() {
+                return Err(Reason::Layout("the number of a thread is not in its place"));
+            }
+            self.first_level = word(base, self.key_levels).wrapping_sub(base.addr());
+        }
+        if !inside(self.first_level, KEYS_A_LEVEL * size_of::<KeyData>()) {
+            return Err(Reason::Layout("the keys of a thread are not in its control block"));
+        }
+        let (mut head, mut len) = (0_usize, 0_usize);
+        // SAFETY: writes two words.
+        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
+        self.robust = head.wrapping_sub(base.addr());
+        if !inside(self.robust.wrapping_sub(8), 8 + len) || len != 24 {
+            return Err(Reason::Layout("a thread's list of robust mutexes is not in its control block"));
+        }
+        Ok(())
+    }
+}
+
+/// A symbol that is the C library's own.
+fn private(name: &'static CStr) -> Result<*mut c_void, Reason> {
+    // SAFETY: looks a name up.
+    let found = unsafe { libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), c"GLIBC_PRIVATE".as_ptr()) };
+    there(found, name)
+}
+
+/// A symbol for everybody.
+fn public(name: &'static CStr) -> Result<*mut c_void, Reason> {
+    // SAFETY: looks a name up.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    there(found, name)
+}
+
+fn there(found: *mut c_void, name: &'static CStr) -> Result<*mut c_void, Reason> {
+    let missing = || Reason::Symbol(name.to_str().unwrap_or("a name that is not ASCII"));
+    if found.is_null() { Err(missing()) } else { Ok(found) }
+}
+
+/// A descriptor of a field: its size in bits, how many of them there are, and its offset.
+fn descriptor(name: &'static CStr) -> Result<[u32; 3], Reason> {
+    // SAFETY: descriptors are three such numbers, by the interface to debuggers.
+    Ok(unsafe { private(name)?.cast::<[u32; 3]>().read() })
+}
+
+fn field(name: &'static CStr) -> Result<usize, Reason> {
+    Ok(descriptor(name)?[2] as usize)
+}
+
+fn count(name: &'static CStr) -> Result<usize, Reason> {
+    Ok(descriptor(name)?[1] as usize)
+}
+
+/// Where each thread's registration of restartable sequences is, where there are any.
+fn rseq() -> Option<isize> {
+    // SAFETY: they are numbers, in a library that has them.
+    unsafe {
+        let size = public(c"__rseq_size").ok()?.cast::<u32>().read();
+        let offset = public(c"__rseq_offset").ok()?.cast::<isize>().read();
+        (size != 0).then_some(offset)
+    }
+}
+
+/// Where the module is loaded that has an address.
+fn module_of(address: *mut c_void) -> Result<usize, Reason> {
+    // SAFETY: zeroes are a value, and the call fills it in.
+    unsafe {
+        let mut info: libc::Dl_info = mem::zeroed();
+        let found: c_int = libc::dladdr(address, &raw mut info);
+        if found == 0 { Err(Reason::Layout("its code has no place")) } else { Ok(info.dli_fbase.addr()) }
+    }
+}
+
+/// Tells C++ that initialisations may meet, as they do between threads.
+fn announce_threads() {
+    if let Ok(flag) = public(c"__libc_single_threaded") {
+        // SAFETY: a byte that programs only read, and the library clears with its first thread.
+        unsafe { flag.cast::<u8>().write(0) };
+    }
+}
