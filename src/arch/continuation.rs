@@ -131,6 +131,26 @@ pub(crate) unsafe fn switch_call(
     landed
 }
 
+/// As [`switch`], to a stack whose thread-local variables are in the block with its thread control block
+/// at `base`.
+///
+/// # Safety
+///
+/// As for [`switch`]. The block is that of the frames of `to`, and the C library can use it. The
+/// processor lets programs set their thread base.
+#[cfg(own_tls)]
+#[inline(always)]
+pub(crate) unsafe fn switch_to_base(
+    from: &Continuation,
+    to: &Continuation,
+    message: Message,
+    base: *mut u8,
+) -> Message {
+    // No sanitizer goes with this.
+    // SAFETY: the caller's word.
+    unsafe { imp::switch_to_base(from.stack_pointer.as_ptr(), to.stack_pointer.get(), message, base) }
+}
+
 /// As [`switch_call`], to a stack whose thread-local variables are in the block with its thread control
 /// block at `base`. `on_target` finds those.
 ///

@@ -8,7 +8,7 @@
 //!   target with what it returns.
 //! - [`resume`], [`resume_call`], [`give_way`]: continue the target and give this stack up.
 //! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
-//! - `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
+//! - `switch_to_base`, `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
 //!   variables are not in the same place, and a call in that other place; where that can be done.
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
@@ -40,7 +40,7 @@ pub(crate) use continuation::{
     Continuation, give_way, resume, resume_call, switch, switch_call, switch_out_of_line,
 };
 #[cfg(own_tls)]
-pub(crate) use continuation::{resume_call_to_base, switch_call_to_base};
+pub(crate) use continuation::{resume_call_to_base, switch_call_to_base, switch_to_base};
 #[cfg(own_tls)]
 pub(crate) use imp::call_on_base;
 pub(crate) use imp::valgrind_request;

@@ -37,6 +37,39 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: 
     Message { word, kind }
 }
 
+/// As [`switch`], to a stack whose thread-local variables are in another block: where its thread control
+/// block is.
+///
+/// # Safety
+///
+/// As for [`switch`]. The block is one that the C library can use, and that of the frames on the
+/// target's stack. The processor lets programs set their thread base.
+#[cfg(own_tls)]
+#[inline(always)]
+pub(crate) unsafe fn switch_to_base(
+    save: *mut StackPointer,
+    to: StackPointer,
+    message: Message,
+    base: *mut u8,
+) -> Message {
+    let Message { mut word, mut kind } = message;
+    // SAFETY: as in `switch`. Whoever comes back has loaded this side's base, so nothing has changed.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/load_thread_base.s"),
+            include_str!("../../asm/x86_64/switch.s"),
+            inout("rdi") word,
+            inout("rsi") kind,
+            inout("rdx") save => _,
+            inout("rcx") to => _,
+            inout("r9") base => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    Message { word, kind }
+}
+
 /// Continues the context suspended at `to` and gives this one up.
 ///
 /// # Safety

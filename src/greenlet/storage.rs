@@ -80,6 +80,7 @@ impl Storage {
         if block == self.in_force.get() { None } else { Some(self.exchange(block)) }
     }
 
+    #[inline]
     fn exchange(&self, block: Option<Block>) -> Place {
         self.in_force.set(block);
         let own = self.own.get().expect("blocks are exchanged where one was taken");

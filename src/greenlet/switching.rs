@@ -17,10 +17,11 @@ use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::Tag;
-use super::thread::current;
+use super::thread::{self, current};
 use super::trace::{self, EventKind};
 use super::words::{Hold, fast_current, held, set_fast_current};
 use crate::arch::{self, Message};
+use crate::tls::{self, Base};
 
 /// How a try of the fast path ended, when it sent an S and waits for a W.
 pub(crate) enum Landing<S, W> {
@@ -42,9 +43,57 @@ pub(crate) enum Landing<S, W> {
 pub(crate) unsafe fn transfer<S: 'static, W: 'static>(target: NonNull<Core>, value: S) -> Landing<S, W> {
     match NonNull::new(fast_current().cast_mut()) {
         // SAFETY: the caller's word.
-        Some(me) if me != target => unsafe { transfer_from(me, target, value) },
-        _ => Landing::NotPlain(value),
+        Some(me) if me != target => match unsafe { transfer_from(me, target, value) } {
+            // SAFETY: the caller's word.
+            Landing::NotPlain(value) => unsafe { transfer_across(target, value) },
+            landing => landing,
+        },
+        // SAFETY: the caller's word.
+        _ => unsafe { transfer_across(target, value) },
     }
+}
+
+/// As [`transfer`], if it takes no more than a switch to other thread-local storage.
+///
+/// # Safety
+///
+/// As for [`transfer`].
+#[inline(always)]
+unsafe fn transfer_across<S: 'static, W: 'static>(target: NonNull<Core>, value: S) -> Landing<S, W> {
+    // SAFETY: the caller's word.
+    let Some((me, base)) = (if cfg!(own_tls) { unsafe { prepare_across::<S, W>(target) } } else { None })
+    else {
+        return Landing::NotPlain(value);
+    };
+    let slot = MaybeUninit::new(value);
+    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    // SAFETY: as in `transfer_from`; the base was told for this target.
+    unsafe {
+        let (me, to) = (me.as_ref(), target.as_ref());
+        landing(tls::switch(&me.continuation, &to.continuation, message, base))
+    }
+}
+
+/// Makes the target current if it waits for an S, in other thread-local storage, and nothing else is to be
+/// done. Who was current, and waits for a W now, and the base of that storage.
+///
+/// # Safety
+///
+/// As for [`transfer`].
+#[cold]
+#[inline(never)]
+unsafe fn prepare_across<S: 'static, W: 'static>(target: NonNull<Core>) -> Option<(NonNull<Core>, Base)> {
+    let me = thread::existing_current().filter(|me| *me != target)?;
+    // SAFETY: what is current is alive, and the caller holds a count on the target.
+    let (from, to) = unsafe { (me.as_ref(), target.as_ref()) };
+    let tag = to.waits_for.get();
+    let waits = tag.is(Tag::slow::<S>()) || tag.is(Tag::of::<S>());
+    if !waits || to.abandoned.get() || panicking() || held() != Hold::Nothing {
+        return None;
+    }
+    let base = from.thread().cross_plainly(from, to)?;
+    from.waits_for.set(if from.is_slow() { Tag::slow::<W>() } else { Tag::of::<W>() });
+    Some((me, base))
 }
 
 /// As [`transfer`], for a caller that knows who it is.
@@ -71,6 +120,17 @@ pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
     // SAFETY: the target takes an S; it was just prepared, or is suspended as it is not the caller. `me`
     // stays where it is: who is suspended is kept by a count or unwound, never just freed.
     let landed = unsafe { arch::switch(&me.continuation, &to.continuation, message) };
+    // SAFETY: it has just landed.
+    unsafe { landing(landed) }
+}
+
+/// What the fast path makes of a message.
+///
+/// # Safety
+///
+/// The message has just landed where a W is waited for.
+#[inline(always)]
+unsafe fn landing<S, W>(landed: Message) -> Landing<S, W> {
     if landed.kind == parcel::VALUE {
         // SAFETY: whoever switched here saw that this greenlet waits for a W.
         Landing::Value(unsafe { parcel::unpack(landed.word) })

@@ -14,7 +14,7 @@ use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::storage::{OwnStorage, Storage};
-use super::words::{self, Words, fast_current, slow_current};
+use super::words::{self, fast_current, slow_current};
 use super::{counting, life, trace, unwind};
 use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
@@ -174,19 +174,29 @@ impl Thread {
             && !self.slow.get()
             && self.float_control.get().is_none()
             && block.storage() == OwnStorage::No;
-        let set = |words: &Words| {
-            if is_fast {
-                words.fast.set(core.as_ptr());
-            } else {
-                words.slow.set(core.as_ptr());
-                words.fast.set(ptr::null());
-            }
-        };
         match place {
-            Some(place) => set(place.words()),
-            None => words::with(set),
+            Some(place) => place.words().set_current(block, is_fast),
+            None => words::with(|words| words.set_current(block, is_fast)),
         }
         place.map(|place| place.base)
+    }
+
+    /// As [`make_current`](Self::make_current), if `next` has other thread-local storage, and there is
+    /// nothing to be done for `current` or `next` but to exchange it.
+    #[inline]
+    pub(crate) fn cross_plainly(&self, current: &Core, next: &Core) -> Option<Base> {
+        let plain = current.refs.get() > 0
+            && !self.slow.get()
+            && !trace::is_global()
+            && self.float_control.get().is_none()
+            && !next.has_float_control();
+        if !plain {
+            return None;
+        }
+        let place = self.storage.cross_to(next)?;
+        let is_fast = next.refs.get() > 0 && next.storage() == OwnStorage::No;
+        place.words().set_current(next, is_fast);
+        Some(place.base)
     }
 
     /// Puts the floating-point control words of `next` in force, where it or the current greenlet has

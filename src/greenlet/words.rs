@@ -63,6 +63,17 @@ pub(super) unsafe extern "C" fn locate() -> *const () {
 }
 
 impl Words {
+    /// Makes a greenlet the current one, whom the fast path may leave or not.
+    #[inline]
+    pub(super) fn set_current(&self, core: &Core, is_fast: bool) {
+        if is_fast {
+            self.fast.set(core);
+        } else {
+            self.slow.set(core);
+            self.fast.set(ptr::null());
+        }
+    }
+
     /// Makes these right, which belong to storage that is about to be in force, by those that are.
     pub(super) fn carry_over(&self) {
         with(|now| {

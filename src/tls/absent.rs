@@ -60,6 +60,10 @@ pub(crate) unsafe fn on_base<F: FnOnce() -> R, R>(base: Base, _: F) -> R {
     match base {}
 }
 
+pub(crate) unsafe fn switch(_: &Continuation, _: &Continuation, _: Message, base: Base) -> Message {
+    match base {}
+}
+
 pub(crate) unsafe fn switch_call(
     _: &Continuation,
     _: &Continuation,

@@ -49,6 +49,17 @@ pub(crate) unsafe fn on_base<F: FnOnce() -> R, R>(base: Base, call: F) -> R {
     call.result.expect("it has been called")
 }
 
+/// As [`arch::switch`], to a stack whose frames have other storage.
+///
+/// # Safety
+///
+/// As for that. The base is that of the frames on the target's stack.
+#[inline(always)]
+pub(crate) unsafe fn switch(from: &Continuation, to: &Continuation, message: Message, base: Base) -> Message {
+    // SAFETY: the caller's word; a probe has found that the base may be set.
+    unsafe { arch::switch_to_base(from, to, message, base.0) }
+}
+
 /// As [`arch::switch_call`], to a stack whose frames have other storage.
 ///
 /// # Safety

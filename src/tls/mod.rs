@@ -28,9 +28,9 @@ mod pool;
 mod trial;
 
 #[cfg(not(own_tls))]
-pub(crate) use absent::{Base, Block, Pool, on_base, probe, resume_call, switch_call};
+pub(crate) use absent::{Base, Block, Pool, on_base, probe, resume_call, switch, switch_call};
 #[cfg(own_tls)]
-pub(crate) use base::{Base, on_base, resume_call, switch_call};
+pub(crate) use base::{Base, on_base, resume_call, switch, switch_call};
 #[cfg(own_tls)]
 pub(crate) use block::Block;
 pub use error::OwnTlsError;
