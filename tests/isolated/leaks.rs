@@ -11,7 +11,7 @@ use crate::heap::allocated;
 use crate::{is_emulated, isolated, stderr};
 
 /// How often a test has done it all when it says that memory stays flat.
-const CYCLES: u32 = match () {
+pub(crate) const CYCLES: u32 = match () {
     () if cfg!(greenlet_sanitizer) => 10_000,
     () if cfg!(debug_assertions) => 100_000,
     () => 1_000_000,
@@ -33,7 +33,7 @@ fn resident() -> u64 {
 
 /// Does so many things in several rounds, the first of which may use more memory than there was. The
 /// others must not: the heap has not one byte more when they are over.
-fn assert_flat(things: u32, round: impl Fn(u32)) {
+pub(crate) fn assert_flat(things: u32, round: impl Fn(u32)) {
     let things = if is_emulated() { things / 50 } else { things };
     let in_a_round = things / 10;
     round(in_a_round);

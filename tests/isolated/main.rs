@@ -16,6 +16,8 @@ mod leaks;
 #[cfg(all(feature = "hub", target_os = "linux"))]
 mod limits;
 mod overflow;
+#[cfg(own_tls)]
+mod own_tls;
 #[cfg(feature = "hub")]
 mod scale;
 mod shutdown;

@@ -1,0 +1,181 @@
+//! Greenlets with thread-local storage of their own, where that goes wrong it ends the process.
+
+use std::cell::{Cell, RefCell};
+use std::os::unix::process::ExitStatusExt;
+use std::rc::Rc;
+use std::thread::{self, panicking};
+
+use greenlet::Greenlet;
+
+use crate::leaks::{CYCLES, assert_flat};
+use crate::overflow::overflow;
+use crate::{isolated, stderr};
+
+thread_local!(static NUMBER: Cell<u32> = const { Cell::new(1) });
+
+fn own<T: 'static>() -> greenlet::Builder<T> {
+    Greenlet::builder().own_tls()
+}
+
+/// One that waits, with destructors to be run and memory to be freed at its end.
+fn suspended() -> Greenlet {
+    suspended_with(())
+}
+
+/// The same, which has something more on its stack.
+fn suspended_with<T: 'static>(more: T) -> Greenlet {
+    thread_local!(static TEXT: RefCell<String> = const { RefCell::new(String::new()) });
+    let main = Greenlet::<()>::current();
+    let g = own().build(move |()| {
+        TEXT.set("some text".repeat(20));
+        assert!(thread::current().name().is_none());
+        main.switch(());
+        drop(more);
+    });
+    g.switch(());
+    g
+}
+
+#[test]
+fn memory_stays_flat_while_they_come_and_go() {
+    let output = isolated("own_tls::memory_stays_flat_while_they_come_and_go", || {
+        assert_flat(CYCLES, |count| {
+            for n in 0..count {
+                let g = suspended();
+                match n % 3 {
+                    0 => g.switch(()),
+                    1 => g.kill().unwrap(),
+                    _ => drop(g),
+                }
+            }
+        });
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn memory_stays_flat_while_threads_come_and_go() {
+    /// Leaves one behind that only its own stack holds.
+    fn leave_one_behind() {
+        let own: Rc<Cell<Option<Greenlet>>> = Rc::default();
+        own.set(Some(suspended_with(own.clone())));
+    }
+    let output = isolated("own_tls::memory_stays_flat_while_threads_come_and_go", || {
+        assert_flat(CYCLES / 100, |count| {
+            for _ in 0..count / 10 {
+                thread::spawn(|| (0..10).for_each(|_| leave_one_behind())).join().unwrap();
+            }
+        });
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn twenty_thousand_are_alive_at_once() {
+    let output = isolated("own_tls::twenty_thousand_are_alive_at_once", || {
+        let main = Greenlet::<()>::current();
+        let greenlets: Vec<_> = (0..20_000_u32)
+            .map(|n| {
+                let main = main.clone();
+                let g = own().stack_size(16 * 1024).build(move |()| {
+                    NUMBER.set(n);
+                    main.switch(());
+                    assert_eq!(NUMBER.get(), n);
+                });
+                g.switch(());
+                g
+            })
+            .collect();
+        for g in &greenlets {
+            g.switch(());
+            assert!(g.is_dead());
+        }
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn the_process_may_exit_from_within_one() {
+    let output = isolated("own_tls::the_process_may_exit_from_within_one", || {
+        let _suspended = suspended();
+        own::<()>().build(|()| std::process::exit(7)).switch(());
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn an_overflow_is_reported_by_name() {
+    let output = isolated("own_tls::an_overflow_is_reported_by_name", || {
+        own::<()>().name("deep one").build(|()| overflow()).switch(());
+    });
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+    assert!(stderr(&output).contains("\"deep one\" has overflowed its stack"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_fork_goes_on_in_one() {
+    let output = isolated("own_tls::a_fork_goes_on_in_one", || {
+        let g = own::<()>().build(|()| {
+            NUMBER.set(5);
+            let elsewhere = thread::spawn(thread::park);
+            // SAFETY: the child uses what is its own.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                let inner = own::<()>().build(|()| NUMBER.set(NUMBER.get() + 1));
+                inner.switch(());
+                let right = NUMBER.get() == 5 && *Box::new(3) == 3;
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(if right { 3 } else { 4 }) };
+            }
+            let mut status = 0;
+            // SAFETY: waits for the child.
+            unsafe { libc::waitpid(child, &mut status, 0) };
+            assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 3));
+            elsewhere.thread().unpark();
+        });
+        g.switch(());
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_panic_in_one_says_where_and_walks_into_the_parents_stack() {
+    let output = isolated("own_tls::a_panic_in_one_says_where_and_walks_into_the_parents_stack", || {
+        #[inline(never)]
+        fn the_one_that_panics() {
+            let trace = std::backtrace::Backtrace::force_capture().to_string();
+            assert!(trace.contains("the_one_that_panics") && trace.contains("the_parent"), "{trace}");
+            panic!("as it should");
+        }
+        #[inline(never)]
+        fn the_parent() {
+            let raised = own::<()>().build(|()| the_one_that_panics()).try_switch(());
+            assert!(raised.is_err() && !panicking());
+        }
+        the_parent();
+    });
+    let said = stderr(&output);
+    assert!(output.status.success() && said.contains("as it should"), "{said}");
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn a_destructor_of_a_thread_local_that_waits_aborts_as_one_that_panics() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            greenlet::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    thread_local!(static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) });
+    let case = "own_tls::a_destructor_of_a_thread_local_that_waits_aborts_as_one_that_panics";
+    let output = isolated(case, || {
+        let _ = own::<()>().spawn(|| WAITS.set(Some(Waits))).join();
+    });
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+    assert!(
+        stderr(&output).contains("cannot wait while it destroys its thread-locals"),
+        "{}",
+        stderr(&output)
+    );
+}
