@@ -162,6 +162,11 @@ struct IoGuide;
 #[doc = include_str!("../docs/cores.md")]
 struct CoresGuide;
 
+/// And this.
+#[cfg(all(doctest, feature = "own-tls"))]
+#[doc = include_str!("../docs/own-tls.md")]
+struct OwnTlsGuide;
+
 /// So are the examples of the guide for users of Python's greenlet.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/coming-from-greenlet.md")]
