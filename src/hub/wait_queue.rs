@@ -15,9 +15,9 @@ pub(crate) struct WaitQueue<C = ()> {
     brought: PhantomData<Cell<C>>,
 }
 
+/// One word, because there are many queues and most are empty: the first node knows the last one.
 struct Ends {
-    head: Cell<*const Link>,
-    tail: Cell<*const Link>,
+    first: Cell<*const Link>,
 }
 
 /// A place in a queue, on the stack of the one who waits, with what it brought.
@@ -30,6 +30,7 @@ pub(crate) struct Node<C = ()> {
 struct Link {
     waiter: Cell<Waiter>,
     next: Cell<*const Link>,
+    /// Of the first one, the last.
     previous: Cell<*const Link>,
     /// The queue that it is in; null before, and once it is woken.
     queue: Cell<*const Ends>,
@@ -110,17 +111,17 @@ impl Link {
     fn remove(&self) {
         // SAFETY: a queue outlives the nodes in it.
         let ends = unsafe { &*self.queue.get() };
-        let (previous, next) = (self.previous.get(), self.next.get());
-        // SAFETY: neighbours of a node in the queue are alive.
-        match unsafe { previous.as_ref() } {
-            Some(previous) => previous.next.set(next),
-            None => ends.head.set(next),
+        let (first, previous, next) = (ends.first.get(), self.previous.get(), self.next.get());
+        if ptr::eq(first, self) {
+            ends.first.set(next);
+        } else {
+            // SAFETY: neighbours of a node in the queue are alive.
+            unsafe { &*previous }.next.set(next);
         }
-        // SAFETY: as above.
-        match unsafe { next.as_ref() } {
-            Some(next) => next.previous.set(previous),
-            None => ends.tail.set(previous),
-        }
+        // Where it was the last one, the first one is told of the new last.
+        let told = if next.is_null() { first } else { next };
+        // SAFETY: as above; if it was alone, that is this node.
+        unsafe { &*told }.previous.set(previous);
         self.queue.set(ptr::null());
     }
 
@@ -155,20 +156,19 @@ impl<C> Default for WaitQueue<C> {
 
 impl<C> WaitQueue<C> {
     pub(crate) const fn new() -> Self {
-        let ends = Ends { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) };
-        Self { ends, brought: PhantomData }
+        Self { ends: Ends { first: Cell::new(ptr::null()) }, brought: PhantomData }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.ends.head.get().is_null()
+        self.ends.first.get().is_null()
     }
 
     /// How many wait. Takes time: it counts them.
     pub(crate) fn len(&self) -> usize {
         let mut len = 0;
         // SAFETY: nodes in the queue are alive.
-        let mut next = unsafe { self.ends.head.get().as_ref() };
+        let mut next = unsafe { self.ends.first.get().as_ref() };
         while let Some(link) = next {
             len += 1;
             // SAFETY: as above.
@@ -184,7 +184,7 @@ impl<C> WaitQueue<C> {
         C: Copy,
     {
         // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only.
-        unsafe { self.ends.head.get().cast::<Node<C>>().as_ref() }.map(|node| node.cargo)
+        unsafe { self.ends.first.get().cast::<Node<C>>().as_ref() }.map(|node| node.cargo)
     }
 
     /// Puts a node of the greenlet at the end.
@@ -200,32 +200,38 @@ impl<C> WaitQueue<C> {
 
     #[inline]
     fn push(&self, node: &Node<C>, waiter: Waiter) {
-        let (link, last) = (node.as_link(), self.ends.tail.get());
+        let link = node.as_link();
         node.link.waiter.set(waiter);
         node.link.next.set(ptr::null());
-        node.link.previous.set(last);
         node.link.queue.set(&self.ends);
-        self.ends.tail.set(link);
         // SAFETY: nodes in the queue are alive.
-        match unsafe { last.as_ref() } {
-            Some(last) => last.next.set(link),
-            None => self.ends.head.set(link),
-        }
+        let last = match unsafe { self.ends.first.get().as_ref() } {
+            Some(first) => {
+                let last = first.previous.replace(link);
+                // SAFETY: as above.
+                unsafe { &*last }.next.set(link);
+                last
+            }
+            None => {
+                self.ends.first.set(link);
+                link
+            }
+        };
+        node.link.previous.set(last);
     }
 
     /// Takes the first one out of this queue and its greenlet out of all others.
     #[inline]
     fn take_first(&self) -> Option<&Node<C>> {
-        let first = NonNull::new(self.ends.head.get().cast_mut())?;
+        let first = NonNull::new(self.ends.first.get().cast_mut())?;
         // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only. The greenlet does
         // not run, and so does not end its node, before it is made ready.
         let node = unsafe { first.cast::<Node<C>>().as_ref() };
         let next = node.link.next.get();
-        self.ends.head.set(next);
+        self.ends.first.set(next);
         // SAFETY: neighbours of a node in the queue are alive.
-        match unsafe { next.as_ref() } {
-            Some(next) => next.previous.set(ptr::null()),
-            None => self.ends.tail.set(ptr::null()),
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.previous.set(node.link.previous.get());
         }
         node.link.queue.set(ptr::null());
         if !node.link.sibling.get().is_null() {
