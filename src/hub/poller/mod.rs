@@ -94,14 +94,14 @@ impl Poller {
         let key = self.table.borrow_mut().insert(source);
         let added = self.selector.add(fd, key);
         if added.is_err() {
-            self.table.borrow_mut().remove(key, fd);
+            self.table.borrow_mut().remove(fd);
         }
         added.map(|()| key)
     }
 
     /// Takes a source out. `closing` says that its description is about to be closed for good.
-    fn forget(&self, key: Key, fd: RawFd, closing: bool) {
-        self.table.borrow_mut().remove(key, fd);
+    fn forget(&self, fd: RawFd, closing: bool) {
+        self.table.borrow_mut().remove(fd);
         if !(closing && self.selector.forgets_closed()) {
             // A descriptor that is unknown to the selector is what was wanted.
             let _ = self.selector.delete(fd);

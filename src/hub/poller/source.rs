@@ -1,6 +1,6 @@
 //! A file descriptor that greenlets wait for.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use super::{Key, Readiness, dead};
+use super::table::Age;
+use super::{Readiness, dead};
 use crate::hub::{self, Fiber, Hub, WaitQueue};
 use crate::time::deadline;
 
@@ -25,10 +26,15 @@ pub(crate) struct Source {
     fd: RawFd,
     /// Whether the descriptor is closed together with the source. One that is not ours is waited
     /// for and no more.
-    owned: bool,
-    key: Cell<Option<Key>>,
-    read: Side,
-    write: Side,
+    owned: Cell<bool>,
+    /// By which the poller knows it; zero if it does not.
+    age: Cell<Age>,
+    /// Whether an operation is worth trying, by direction.
+    ready: [Cell<bool>; 2],
+    /// Who waits, by direction.
+    waiting: [WaitQueue; 2],
+    /// Apart, because few have any.
+    timeouts: OnceCell<Box<[Cell<Option<Duration>>; 2]>>,
     /// An operation that does less than it was asked to has done all there is to do, and an event
     /// will tell when there is more. Not so before the poller watches; nor after something irregular
     /// has come, which is told once and need not be all.
@@ -39,13 +45,8 @@ pub(crate) struct Source {
     closed: Cell<bool>,
 }
 
-/// One direction of a source.
-struct Side {
-    /// Whether an operation is worth trying.
-    ready: Cell<bool>,
-    timeout: Cell<Option<Duration>>,
-    waiting: WaitQueue,
-}
+// An idle connection costs this much, two counts, and a stack's first page.
+const _: () = assert!(size_of::<Source>() <= 40);
 
 impl Source {
     /// Takes over a descriptor that does not block: by its mode, or because each operation asks not
@@ -60,28 +61,32 @@ impl Source {
     }
 
     fn with(fd: RawFd, owned: bool) -> Rc<Self> {
-        let side = || Side { ready: Cell::new(true), timeout: Cell::new(None), waiting: WaitQueue::new() };
         Rc::new(Self {
             fd,
-            owned,
-            key: Cell::new(None),
-            read: side(),
-            write: side(),
+            owned: Cell::new(owned),
+            age: Cell::new(0),
+            ready: [const { Cell::new(true) }; 2],
+            waiting: [const { WaitQueue::new() }; 2],
+            timeouts: OnceCell::new(),
             short_is_all: Cell::new(false),
             shown: Cell::new(false),
             closed: Cell::new(false),
         })
     }
 
-    fn side(&self, direction: Direction) -> &Side {
-        match direction {
-            Direction::Read => &self.read,
-            Direction::Write => &self.write,
-        }
+    #[inline]
+    fn ready(&self, direction: Direction) -> &Cell<bool> {
+        &self.ready[direction as usize]
     }
 
     pub(crate) fn timeout(&self, direction: Direction) -> Option<Duration> {
-        self.side(direction).timeout.get()
+        self.timeouts.get()?[direction as usize].get()
+    }
+
+    /// Tells an event of this one from an event of another that has had the descriptor.
+    #[inline]
+    pub(super) fn age(&self) -> Age {
+        self.age.get()
     }
 
     /// How long an operation may wait from now on.
@@ -93,7 +98,7 @@ impl Source {
         if timeout == Some(Duration::ZERO) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout cannot be zero"));
         }
-        self.side(direction).timeout.set(timeout);
+        self.timeouts.get_or_init(Box::default)[direction as usize].set(timeout);
         Ok(())
     }
 
@@ -133,14 +138,14 @@ impl Source {
         why: &'static str,
         mut operation: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
-        let side = self.side(direction);
+        let ready = self.ready(direction);
         let hub = hub::here();
         // Before the operation: who is interrupted here has lost nothing.
         hub.spend_budget();
         loop {
-            if side.ready.get() {
+            if ready.get() {
                 match operation(self.fd) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => side.ready.set(false),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.set(false),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(self.error(error)),
                     result => return result,
@@ -163,12 +168,12 @@ impl Source {
             return Err(io::Error::other("a greenlet cannot wait while it unwinds"));
         }
         self.register(hub)?;
-        let side = self.side(direction);
-        if side.ready.get() {
+        let ready = self.ready(direction);
+        if ready.get() {
             return Ok(());
         }
         let _counted = hub.poller.count_waiter();
-        if hub.wait(&side.waiting, until, why) || side.ready.get() {
+        if hub.wait(self.waiting(direction), until, why) || ready.get() {
             Ok(())
         } else {
             Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"))
@@ -177,18 +182,17 @@ impl Source {
 
     /// Has the poller watch the descriptor, if it does not yet.
     pub(super) fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
-        if self.key.get().is_some() {
+        if self.age.get() != 0 {
             return Ok(());
         }
         match hub.poller.register(self) {
             Ok(key) => {
-                self.key.set(Some(key));
+                self.age.set(key.age());
                 self.short_is_all.set(hub.poller.tells_end());
             }
             // An ordinary file: always ready.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                self.read.ready.set(true);
-                self.write.ready.set(true);
+                self.ready.iter().for_each(|ready| ready.set(true));
             }
             Err(error) => return Err(error),
         }
@@ -207,7 +211,7 @@ impl Source {
     /// Notes that trying is no use before an event says so.
     #[inline]
     pub(crate) fn note_blocked(&self, direction: Direction) {
-        self.side(direction).ready.set(false);
+        self.ready(direction).set(false);
     }
 
     /// Takes in an event.
@@ -215,23 +219,22 @@ impl Source {
         if readiness.irregular {
             self.short_is_all.set(false);
         }
-        for (ready, side) in [(readiness.readable, &self.read), (readiness.writable, &self.write)] {
-            if ready {
-                side.ready.set(true);
-                side.waiting.drain(&mut *make_ready);
-            }
+        let news = [(readiness.readable, Direction::Read), (readiness.writable, Direction::Write)];
+        for (_, direction) in news.into_iter().filter(|(ready, _)| *ready) {
+            self.ready(direction).set(true);
+            self.waiting(direction).drain(&mut *make_ready);
         }
     }
 
     /// Those who wait for a direction.
     pub(super) fn waiting(&self, direction: Direction) -> &WaitQueue {
-        &self.side(direction).waiting
+        &self.waiting[direction as usize]
     }
 
     /// What is waited for, in the terms of `poll(2)`.
     pub(super) fn wanted(&self) -> libc::c_short {
-        let wanted = |side: &Side, events| if side.waiting.is_empty() { 0 } else { events };
-        wanted(&self.read, libc::POLLIN) | wanted(&self.write, libc::POLLOUT)
+        let wanted = |direction, events| if self.waiting(direction).is_empty() { 0 } else { events };
+        wanted(Direction::Read, libc::POLLIN) | wanted(Direction::Write, libc::POLLOUT)
     }
 
     /// The descriptor, for calls that are over before the source is.
@@ -288,18 +291,18 @@ impl Source {
     pub(crate) fn into_fd(self: Rc<Self>) -> io::Result<OwnedFd> {
         self.check_open()?;
         let this = Rc::into_inner(self).ok_or_else(|| io::Error::other("other handles to it exist"))?;
-        debug_assert!(this.owned, "only one's own can be given away");
+        debug_assert!(this.owned.get(), "only one's own can be given away");
         this.forget(false);
-        let this = ManuallyDrop::new(this);
-        // SAFETY: it is ours, and `this` will not close it.
+        this.owned.set(false);
+        // SAFETY: it was ours, and `this` does not close it any more.
         Ok(unsafe { OwnedFd::from_raw_fd(this.fd) })
     }
 
     /// Has the poller watch it no more. `closing` says that nobody else has the descriptor, and it
     /// is about to be closed.
     fn forget(&self, closing: bool) {
-        if let Some(key) = self.key.take() {
-            hub::with_existing(|hub| hub.poller.forget(key, self.fd, closing));
+        if self.age.take() != 0 {
+            hub::with_existing(|hub| hub.poller.forget(self.fd, closing));
         }
     }
 
@@ -311,19 +314,19 @@ impl Source {
 
     /// In a forked child: starts over with another poller, without those who wait.
     pub(super) fn leave_behind(&self) {
-        self.key.set(None);
+        self.age.set(0);
         self.short_is_all.set(false);
-        for side in [&self.read, &self.write] {
-            side.ready.set(true);
-            side.waiting.drain(|_| ());
+        for direction in [Direction::Read, Direction::Write] {
+            self.ready(direction).set(true);
+            self.waiting(direction).drain(|_| ());
         }
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.forget(self.owned && !self.shown.get());
-        if self.owned {
+        self.forget(self.owned.get() && !self.shown.get());
+        if self.owned.get() {
             // SAFETY: it is ours, and nothing uses it afterwards.
             drop(unsafe { OwnedFd::from_raw_fd(self.fd) });
         }

@@ -1,81 +1,83 @@
-//! Who watches which descriptor: found by the key of an event, and by the descriptor's number.
+//! Who watches which descriptor: found by its number.
 
 use std::os::fd::RawFd;
+use std::ptr::NonNull;
 use std::rc::Rc;
-
-use slab::Slab;
 
 use super::Source;
 
-/// Names a registered source in events: a slot, and an age that tells its users apart, because a
-/// slot is used again at once and an event may be late.
+/// Names a registered source in events: its descriptor, and an age that tells those apart which have
+/// had that number, because a number is used again at once and an event may be late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
-    slot: u32,
-    age: u32,
+    fd: RawFd,
+    age: Age,
 }
+
+/// Zero is nobody's, and the greatest is the poller's own.
+pub(super) type Age = u32;
 
 impl Key {
     pub(super) fn to_bits(self) -> u64 {
-        u64::from(self.age) << 32 | u64::from(self.slot)
+        u64::from(self.age) << 32 | u64::from(self.fd as u32)
     }
 
     pub(super) fn from_bits(bits: u64) -> Self {
-        Self { slot: bits as u32, age: (bits >> 32) as u32 }
+        Self { fd: bits as u32 as RawFd, age: (bits >> 32) as Age }
+    }
+
+    pub(super) fn age(self) -> Age {
+        self.age
     }
 }
 
 #[derive(Default)]
 pub(super) struct Table {
-    entries: Slab<Entry>,
-    /// The slot of each descriptor's entry, plus one; zero for none.
-    by_fd: Vec<u32>,
-    next_age: u32,
-}
-
-struct Entry {
-    age: u32,
-    /// As `Rc::as_ptr` gives it. Alive: a source takes its entry out when it is dropped.
-    source: *const Source,
+    /// By descriptor, as `Rc::as_ptr` gives them. Alive: a source takes itself out when it is dropped.
+    sources: Vec<Option<NonNull<Source>>>,
+    len: usize,
+    last_age: Age,
 }
 
 impl Table {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// Enters a source, whose descriptor has no entry.
     pub(super) fn insert(&mut self, source: &Rc<Source>) -> Key {
-        // Slots stay far below 2^32; the greatest age is skipped, because the greatest key is
-        // the poller's own.
-        let age = self.next_age % (u32::MAX - 1);
-        self.next_age = age + 1;
-        let slot = self.entries.insert(Entry { age, source: Rc::as_ptr(source) }) as u32;
-        let fd = source.raw_fd() as usize;
-        if fd >= self.by_fd.len() {
-            self.by_fd.resize(fd + 1, 0);
+        let fd = source.raw_fd();
+        let place = fd as usize;
+        if place >= self.sources.len() {
+            self.sources.resize(place + 1, None);
         }
-        self.by_fd[fd] = slot + 1;
-        Key { slot, age }
+        self.sources[place] = NonNull::new(Rc::as_ptr(source).cast_mut());
+        self.len += 1;
+        self.last_age = self.last_age % (Age::MAX - 1) + 1;
+        Key { fd, age: self.last_age }
     }
 
-    /// Takes out the entry of a source.
-    pub(super) fn remove(&mut self, key: Key, fd: RawFd) {
-        self.entries.remove(key.slot as usize);
-        self.by_fd[fd as usize] = 0;
+    /// Takes out the source of a descriptor, which has one.
+    pub(super) fn remove(&mut self, fd: RawFd) {
+        self.sources[fd as usize] = None;
+        self.len -= 1;
     }
 
     /// The source that an event is for, if it is still there.
+    #[inline]
     pub(super) fn get(&self, key: Key) -> Option<&Source> {
-        let entry = self.entries.get(key.slot as usize).filter(|entry| entry.age == key.age)?;
-        // SAFETY: see `Entry::source`.
-        Some(unsafe { &*entry.source })
+        self.watching(key.fd).filter(|source| source.age() == key.age)
+    }
+
+    fn watching(&self, fd: RawFd) -> Option<&Source> {
+        let source = (*self.sources.get(fd as usize)?)?;
+        // SAFETY: see `sources`.
+        Some(unsafe { source.as_ref() })
     }
 
     /// The source that watches a descriptor, if one does.
     pub(super) fn by_fd(&self, fd: RawFd) -> Option<Rc<Source>> {
-        let slot = self.by_fd.get(fd as usize)?.checked_sub(1)?;
-        let source = self.entries[slot as usize].source;
+        let source = (*self.sources.get(fd as usize)?)?.as_ptr();
         // SAFETY: alive, and from `Rc::as_ptr`.
         unsafe {
             Rc::increment_strong_count(source);
@@ -84,9 +86,8 @@ impl Table {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Source)> {
-        self.entries.iter().map(|(slot, entry)| {
-            // SAFETY: see `Entry::source`.
-            (Key { slot: slot as u32, age: entry.age }, unsafe { &*entry.source })
-        })
+        // SAFETY: see `sources`.
+        let sources = self.sources.iter().flatten().map(|source| unsafe { source.as_ref() });
+        sources.map(|source| (Key { fd: source.raw_fd(), age: source.age() }, source))
     }
 }
