@@ -10,10 +10,11 @@ use std::ptr::{self, NonNull};
 use crate::greenlet::thread::on_thread;
 use crate::greenlet::words::{self, Kept};
 
-/// Sizes are rounded up to a multiple of this...
-const STEP: usize = 64;
+/// Sizes are rounded up to a multiple of this, and half of it: what allocators hand out in multiples of it,
+/// with half of it for themselves...
+const STEP: usize = 16;
 /// ... and larger ones than so many steps are left to the system.
-const SIZES: usize = 8;
+const SIZES: usize = 32;
 /// How many free pieces of one size a thread keeps for later.
 const KEPT: usize = 4096;
 
@@ -41,13 +42,13 @@ struct Free {
     next: Option<NonNull<Free>>,
 }
 
-const _: () = assert!(size_of::<Free>() <= STEP && align_of::<Free>() <= STEP);
+const _: () = assert!(size_of::<Free>() <= STEP / 2 && align_of::<Free>() <= STEP);
 
 impl Size {
     pub(super) const fn of<X>() -> Self {
         let layout = Layout::new::<X>();
         assert!(layout.size() > 0, "what takes no room needs no memory");
-        let list = (layout.size() - 1) / STEP;
+        let list = layout.size().saturating_sub(STEP / 2).div_ceil(STEP);
         if list < SIZES && layout.align() <= STEP {
             Self { layout: of_list(list), list: Some(list) }
         } else {
@@ -57,7 +58,7 @@ impl Size {
 }
 
 const fn of_list(list: usize) -> Layout {
-    match Layout::from_size_align((list + 1) * STEP, STEP) {
+    match Layout::from_size_align(list * STEP + STEP / 2, STEP) {
         Ok(layout) => layout,
         Err(_) => panic!("a few hundred bytes are not too many"),
     }
