@@ -181,10 +181,13 @@ impl Source {
     }
 
     /// Has the poller watch the descriptor, if it does not yet.
+    #[inline]
     pub(super) fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
-        if self.age.get() != 0 {
-            return Ok(());
-        }
+        if self.age.get() == 0 { self.register_anew(hub) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn register_anew(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
         match hub.poller.register(self) {
             Ok(key) => {
                 self.age.set(key.age());
