@@ -34,12 +34,12 @@ fn name_of(address: IpAddr) -> io::Result<String> {
     let mut name = [0; LONGEST];
     // SAFETY: an address of that length, and room for a name of that length; no service is asked for.
     let result = unsafe {
-        let room = name.len() as libc::socklen_t;
         libc::getnameinfo(
             address,
             address_len,
             name.as_mut_ptr().cast(),
-            room,
+            // Of one type or another, by system.
+            name.len() as _,
             ptr::null_mut(),
             0,
             libc::NI_NAMEREQD,
