@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
 use greenlet::{
@@ -19,17 +19,26 @@ use crate::value::{Large, Value};
 /// Room for the panic machinery in a debug build.
 const STACK_SIZE: usize = 128 * 1024;
 
-/// Threads of this name panic silently.
+/// Threads of this name panic silently. So do those without a name, which is what greenlets are that have
+/// thread-local storage of their own.
 const QUIET: &str = "a program";
 
-thread_local! {
-    static TRACE: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+/// One program runs at a time.
+static RUNNING: Mutex<()> = Mutex::new(());
+
+/// What it does. Not in a thread-local, of which a greenlet may have one of its own.
+static TRACE: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// A lock, whatever has become of those who had it before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a program on the crate, on a thread of its own, with values of type T; returns what is
 /// observed, or with what that thread panicked.
 pub fn run<T: Value>(program: &[Op]) -> Result<Vec<Entry>, String> {
     listen();
+    let _running = lock(&RUNNING);
     let program = program.iter().copied().collect();
     let thread = thread::Builder::new().name(QUIET.into()).spawn(move || run_here::<T>(program)).unwrap();
     thread.join().map_err(|payload| match payload.downcast::<String>() {
@@ -39,7 +48,8 @@ pub fn run<T: Value>(program: &[Op]) -> Result<Vec<Entry>, String> {
 }
 
 fn run_here<T: Value>(program: VecDeque<Op>) -> Vec<Entry> {
-    TRACE.with_borrow_mut(Vec::clear);
+    lock(&TRACE).clear();
+    Large::forget_the_living();
     let root = Greenlet::<T>::root();
     let world = Rc::new(World {
         program: RefCell::new(program),
@@ -54,7 +64,7 @@ fn run_here<T: Value>(program: VecDeque<Op>) -> Vec<Entry> {
     drop(kept);
     world.end_all();
     assert_eq!(Large::alive(), 0, "every value was dropped");
-    TRACE.take()
+    std::mem::take(&mut *lock(&TRACE))
 }
 
 /// Has reports written into the trace, and keeps the panics of programs off the screen.
@@ -64,7 +74,7 @@ fn listen() {
         greenlet::set_report_hook(note_report);
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if thread::current().name() != Some(QUIET) {
+            if thread::current().name().is_some_and(|name| name != QUIET) {
                 usual(info);
             }
         }));
@@ -83,7 +93,8 @@ fn note_report(report: &Report<'_>) {
 }
 
 fn log(event: Event) {
-    TRACE.with_borrow_mut(|trace| trace.push(Entry { running: number(&Greenlet::<()>::current()), event }));
+    let running = number(&Greenlet::<()>::current());
+    lock(&TRACE).push(Entry { running, event });
 }
 
 /// On a fresh thread, ids are numbers in the order of making.
@@ -122,6 +133,10 @@ struct Frame<T: 'static> {
 impl<T: Value> World<T> {
     fn make(self: &Rc<Self>, parent: Option<&Greenlet<T>>) -> Greenlet<T> {
         let mut builder = Greenlet::builder().stack_size(STACK_SIZE);
+        #[cfg(own_tls)]
+        if !self.weak.borrow().len().is_multiple_of(3) {
+            builder = builder.own_tls();
+        }
         if let Some(parent) = parent {
             builder = builder.parent(parent);
         }

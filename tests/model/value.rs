@@ -1,6 +1,6 @@
 //! What is sent: small values, which travel in a register, and large ones, which do not.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A value with a number.
 pub trait Value: 'static {
@@ -19,11 +19,9 @@ impl Value for u64 {
     }
 }
 
-thread_local! {
-    static ALIVE: Cell<usize> = const { Cell::new(0) };
-}
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// A value of several words that knows how many of its kind there are on this thread.
+/// A value of several words that knows how many of its kind there are.
 pub struct Large {
     words: [u64; 4],
 }
@@ -31,13 +29,18 @@ pub struct Large {
 impl Large {
     /// How many of them have been made and not been dropped.
     pub fn alive() -> usize {
-        ALIVE.get()
+        ALIVE.load(Ordering::Relaxed)
+    }
+
+    /// Starts to count anew: a program that has panicked leaves some behind.
+    pub fn forget_the_living() {
+        ALIVE.store(0, Ordering::Relaxed);
     }
 }
 
 impl Value for Large {
     fn of(number: u64) -> Self {
-        ALIVE.set(ALIVE.get() + 1);
+        ALIVE.fetch_add(1, Ordering::Relaxed);
         Self { words: [number, !number, number, !number] }
     }
 
@@ -50,6 +53,6 @@ impl Value for Large {
 
 impl Drop for Large {
     fn drop(&mut self) {
-        ALIVE.set(ALIVE.get() - 1);
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
