@@ -698,6 +698,31 @@ mod tasks {
     }
 
     #[test]
+    fn a_destructor_of_a_thread_local_may_kill_who_would_be_next() {
+        struct Kills(Greenlet);
+        impl Drop for Kills {
+            fn drop(&mut self) {
+                self.0.kill().unwrap();
+            }
+        }
+        thread_local!(static KILLS: RefCell<Option<Kills>> = const { RefCell::new(None) });
+        let main = Greenlet::<()>::current();
+        let yielding = Greenlet::<()>::new(|()| {
+            loop {
+                yield_now();
+            }
+        });
+        let victim = yielding.clone();
+        // When it ends, the victim is next in the queue, and then who comes back here.
+        let killer = task(move || {
+            KILLS.set(Some(Kills(victim)));
+            drop(spawn(move || main.switch(())));
+        });
+        yielding.switch(());
+        assert!(yielding.is_dead() && killer.is_finished());
+    }
+
+    #[test]
     fn threads_and_their_hubs_come_and_go() {
         for _ in 0..10 {
             thread::spawn(|| {
