@@ -131,7 +131,7 @@ impl<T: 'static> Builder<T> {
     /// who has locked standard output, `park`, channels) is right between such greenlets. The
     /// repository's `docs/own-tls.md` tells how, and what stays the OS thread's all the same.
     ///
-    /// It takes some five kilobytes, and a switch to or from it goes by the slow path and exchanges the
+    /// It takes some six kilobytes, and a switch to or from it goes by the slow path and exchanges the
     /// storage. Where it has none of its own, as without this, a greenlet shares that of its thread.
     ///
     /// While destructors of its thread-locals run, it can neither switch nor wait.
