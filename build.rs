@@ -9,7 +9,7 @@
 use std::env;
 
 /// The sanitizers that have to be told of switches.
-const SANITIZERS: [&str; 1] = ["address"];
+const SANITIZERS: [&str; 2] = ["address", "thread"];
 
 const SUPPORTED: &str = "x86_64 and aarch64 on Linux, macOS and the BSDs, with 64-bit pointers";
 

@@ -25,6 +25,8 @@ mod shutdown;
 mod signals;
 #[cfg(feature = "hub")]
 mod tasks;
+#[cfg(greenlet_sanitizer = "thread")]
+mod thread_sanitizer;
 mod unwinding;
 
 use std::io::Read;

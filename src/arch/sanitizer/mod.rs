@@ -8,6 +8,7 @@
 //!   if this folder did not exist.
 //! - `address`: AddressSanitizer, which knows what part of the stack in use must not be touched, and
 //!   moves locals to a *fake stack*, in order to find those that are used after their function returned.
+//! - `thread`: ThreadSanitizer, which remembers what a thread does as one *fiber* or several.
 //!
 //! What happens to a continuation is told by the same calls in all of them:
 //!
@@ -24,8 +25,12 @@
 mod address;
 #[cfg(not(greenlet_sanitizer))]
 mod none;
+#[cfg(greenlet_sanitizer = "thread")]
+mod thread;
 
 #[cfg(greenlet_sanitizer = "address")]
 pub(super) use address::Shadow;
 #[cfg(not(greenlet_sanitizer))]
 pub(super) use none::Shadow;
+#[cfg(greenlet_sanitizer = "thread")]
+pub(super) use thread::Shadow;
