@@ -1,7 +1,7 @@
 //! What concerns the descriptors of a whole process: their number, their modes, what is watched.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -188,7 +188,7 @@ fn what_has_been_dropped_is_watched_no_more_although_a_duplicate_exists() {
         // poll(2) registers nothing.
         let registers = greenlet::hub::backend() == greenlet::hub::Backend::System;
         assert_eq!(watched().contains(&number), registers);
-        let _duplicate = stream.as_fd().try_clone_to_owned().unwrap();
+        let _duplicate = std::os::fd::AsFd::as_fd(&stream).try_clone_to_owned().unwrap();
         drop(stream);
         assert!(!watched().contains(&number));
     });
