@@ -326,6 +326,8 @@ impl Thread {
     fn end(&self) {
         self.ending.set(true);
         self.slow.set(true);
+        // From here on no switch is fast: the slow path refuses them.
+        self.look_again();
         let root = self.root();
         if current() != root {
             // The process exits from within a greenlet: the stacks of all others, the root's
@@ -339,7 +341,6 @@ impl Thread {
             }
             return;
         }
-        self.make_current(root);
         // std has taken its own away by now, and destructors may overflow.
         let _alternate_stack = AlternateStack::unless_present();
         self.unwind_suspended(|_| true);

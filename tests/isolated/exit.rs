@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use greenlet::Greenlet;
+use greenlet::{Greenlet, SwitchError};
 
 use crate::{isolated, stderr};
 
@@ -20,6 +20,35 @@ fn exiting_from_within_a_greenlet_is_orderly() {
         Greenlet::<()>::new(|()| std::process::exit(7)).switch(());
     });
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn nothing_is_switched_to_any_more_once_the_process_exits_from_within_a_greenlet() {
+    struct Switches(RefCell<Option<Greenlet>>);
+    impl Drop for Switches {
+        fn drop(&mut self) {
+            let refused = self.0.take().unwrap().try_switch(()).unwrap_err();
+            eprintln!("{refused}");
+        }
+    }
+    thread_local! {
+        static LAST: Switches = const { Switches(RefCell::new(None)) };
+    }
+    let case = "exit::nothing_is_switched_to_any_more_once_the_process_exits_from_within_a_greenlet";
+    let output = isolated(case, || {
+        LAST.with(|_| ()); // before there is any greenlet, so that it is destroyed after their end
+        let main = Greenlet::<()>::current();
+        let last = Greenlet::new(move |()| {
+            main.switch(());
+            eprintln!("it runs");
+        });
+        last.switch(());
+        LAST.with(|place| place.0.replace(Some(last)));
+        Greenlet::<()>::new(|()| std::process::exit(7)).switch(());
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&SwitchError::ThreadEnding.to_string()), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("it runs"), "{}", stderr(&output));
 }
 
 #[test]
