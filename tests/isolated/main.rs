@@ -19,6 +19,8 @@ mod overflow;
 #[cfg(own_tls)]
 mod own_tls;
 #[cfg(feature = "hub")]
+mod reentry;
+#[cfg(feature = "hub")]
 mod scale;
 mod shutdown;
 #[cfg(feature = "hub")]

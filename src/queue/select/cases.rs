@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::hub::{Fiber, Node, Ring, Waitable};
+use crate::hub::{Fiber, Node, Ring, WaitQueue, Waitable, Watched};
 use crate::queue::{GetError, PutError, QueueOf, Storage};
 
 /// One thing that may happen, and what to make of it.
@@ -158,26 +158,32 @@ impl<S: Storage, R, F: FnOnce(Result<(), PutError<S::Item>>) -> R> Case<R> for P
 /// Something that wakes all who wait for it.
 pub(super) struct WhenCase<'a, W: ?Sized, F> {
     what: &'a W,
+    /// Where one waits for it, once it was asked. It may be anybody's type and do anything when it is
+    /// asked, so that is over before the greenlet is in the first line.
+    waiting: Cell<Option<&'a WaitQueue>>,
     node: Node,
     then: F,
 }
 
 impl<'a, W: ?Sized, F> WhenCase<'a, W, F> {
     pub(super) fn new(what: &'a W, then: F) -> Self {
-        Self { what, node: Node::new(()), then }
+        Self { what, waiting: Cell::new(None), node: Node::new(()), then }
     }
 }
 
 impl<W: Waitable + ?Sized, R, F: FnOnce() -> R> Case<R> for WhenCase<'_, W, F> {
     fn try_now(&self) -> bool {
-        self.what.watched().is_ready
+        let Watched { is_ready, waiting } = self.what.watched();
+        self.waiting.set(Some(waiting));
+        is_ready
     }
 
     unsafe fn enter(&self, ring: &Ring, fiber: &Fiber) {
+        let waiting = self.waiting.get().expect("it was tried first");
         // SAFETY: by the caller's word. What is waited for is borrowed for longer than the case lives.
         unsafe {
             ring.join(&self.node);
-            self.what.watched().waiting.enter(&self.node, fiber);
+            waiting.enter(&self.node, fiber);
         }
     }
 
