@@ -77,7 +77,10 @@ impl Task {
         if self.shared().is_unstarted() {
             let error = TaskError::from_payload(payload);
             report_failure(self.shared(), &error);
-            cancel(self.shared(), error);
+            // Whoever is told of it may have cancelled it.
+            if self.shared().is_unstarted() {
+                cancel(self.shared(), error);
+            }
         } else if !self.is_finished() {
             if !life::CAN_UNWIND {
                 return Err(KillError::CannotUnwind);

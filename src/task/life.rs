@@ -148,7 +148,10 @@ unsafe fn unrun(core: NonNull<Core>, why: Unrun) {
         };
         let error = TaskError::not_started(SwitchError::Stack(error));
         report_failure(&task, &error);
-        end_unrun(&task, error);
+        // Whoever is told of it may have cancelled it.
+        if task.is_unstarted() {
+            end_unrun(&task, error);
+        }
     }
     // SAFETY: the caller's word.
     unsafe { let_go(core) };

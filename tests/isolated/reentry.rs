@@ -2,17 +2,32 @@
 //!
 //! Each does there what it had better not do. Where that harms memory, a process of its own ends.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use greenlet::hub::{Waitable, Watched};
 use greenlet::queue::{Queue, Select};
-use greenlet::spawn;
 use greenlet::sync::Event;
+use greenlet::{Task, spawn, spawn_later};
 
 use crate::passes;
+
+#[test]
+fn a_report_hook_may_cancel_the_task_that_it_is_told_of() {
+    thread_local! {
+        static TOLD_OF: RefCell<Option<Task>> = const { RefCell::new(None) };
+    }
+    passes("reentry::a_report_hook_may_cancel_the_task_that_it_is_told_of", || {
+        greenlet::set_report_hook(|_| assert!(TOLD_OF.take().unwrap().cancel()));
+        let task = spawn_later(Duration::from_secs(3600), || ());
+        TOLD_OF.set(Some(task.clone()));
+        task.kill_with("an error").unwrap();
+        assert!(task.join().unwrap_err().is_killed());
+        assert_eq!([1, 2].map(|n| spawn(move || n)).map(|task| task.join().unwrap()), [1, 2]);
+    });
+}
 
 /// An event that does something else when it is asked for the second time.
 struct Moody<F: Fn()> {
