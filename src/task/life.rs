@@ -11,7 +11,7 @@ use std::ptr::{self, NonNull};
 
 use super::shared::Counted;
 use super::{Task, TaskError, links};
-use crate::greenlet::core::{BodyType, Core};
+use crate::greenlet::core::{BodyType, Core, Phase};
 use crate::greenlet::counting::{self, keep};
 use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
 use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
@@ -73,35 +73,51 @@ impl Body {
         let task = self.0.take().expect("a body runs once");
         // Its destructor is for those that never run.
         mem::forget(self);
-        if let Err(payload) = task.run() {
-            fail(&task, payload);
+        // Whoever was told of the switch that brings it here may have ended it before its first instruction.
+        if task.is_unstarted() {
+            if let Err(payload) = task.run() {
+                fail(&task, payload);
+            }
+            announce(hub::here(), &task);
         }
-        let hub = hub::here();
-        announce(hub, &task);
-        // SAFETY: what is current is alive.
-        let core = unsafe { thread::current().as_ref() };
-        // Here a destructor may still wait.
-        life::end_locals(core);
-        core.record.set(ptr::null_mut());
-        if let Some(last) = task.into_last() {
-            // All handles are gone, and this drops the value, whatever that does.
-            quietly(core, || drop(last));
-        }
-        storage::end_storage(core);
-        hub.exit();
+        leave(task);
+        hub::here().exit();
         Wake
     }
 }
 
 impl Drop for Body {
-    /// The thread ends, and the greenlet was dropped unrun.
+    /// Its greenlet is dropped unrun, because the thread ends; or a trace hook has raised something in it
+    /// before its first instruction.
     fn drop(&mut self) {
-        if let Some(task) = self.0.take()
-            && task.is_unstarted()
-        {
+        let Some(task) = self.0.take() else { return };
+        let core = task.fiber.core();
+        if task.is_unstarted() {
             end_unrun(&task, TaskError::not_started(SwitchError::ThreadEnding));
         }
+        if thread::existing_current() == Some(core) {
+            leave(task);
+            // The hub's, which has started it, and is not told of its end.
+            counting::release(core);
+        }
     }
+}
+
+/// Parts the greenlet that runs from its task, which has ended.
+#[inline]
+fn leave(task: Counted) {
+    // SAFETY: what is current is alive.
+    let core = unsafe { thread::current().as_ref() };
+    // Here a destructor may still wait.
+    life::end_locals(core);
+    core.record.set(ptr::null_mut());
+    if let Some(last) = task.into_last() {
+        // All handles are gone, and this drops the value, whatever that does.
+        quietly(core, || drop(last));
+        // It may have made more of them. Nothing of the kind may run once it is settled who is next.
+        life::end_locals(core);
+    }
+    storage::end_storage(core);
 }
 
 /// Ends a task whose body has not begun to run. Its greenlet is the caller's business.
@@ -125,6 +141,11 @@ fn end_unrun(task: &Counted, error: TaskError) {
 
 /// Ends a task that has not begun to run, and sees to it that it never does.
 pub(super) fn cancel(task: &Counted, error: TaskError) {
+    // SAFETY: its greenlet has the body, and so is there.
+    if unsafe { task.fiber.core().as_ref() }.phase.get() != Phase::Unstarted {
+        // It is on its way to its first instruction, where it finds that it has ended.
+        return end_unrun(task, error);
+    }
     let before = task.fiber.state.replace(FiberState::Ended);
     end_unrun(task, error);
     // In the run queue it stays until its turn comes, and is let go then.

@@ -10,9 +10,109 @@ use std::time::Duration;
 use greenlet::hub::{Waitable, Watched};
 use greenlet::queue::{Queue, Select};
 use greenlet::sync::Event;
-use greenlet::{Task, spawn, spawn_later};
+use greenlet::{Task, WeakGreenlet, spawn, spawn_later, trace, yield_now};
 
 use crate::passes;
+
+#[test]
+fn a_task_that_a_hook_cancels_at_its_first_switch_never_runs() {
+    passes("reentry::a_task_that_a_hook_cancels_at_its_first_switch_never_runs", || {
+        let victim: Rc<RefCell<Option<Task>>> = Rc::default();
+        let seen = victim.clone();
+        trace::set(move |event| {
+            let task = seen.borrow().clone().filter(|task| task.id() == event.target().id());
+            task.map(|task| task.cancel());
+        });
+        let green = spawn(|| unreachable!("it was cancelled"));
+        victim.replace(Some(green.clone()));
+        assert!(green.join().unwrap_err().is_killed());
+        trace::clear();
+        drop(victim.take());
+        assert_eq!([1, 2].map(|n| spawn(move || n)).map(|task| task.join().unwrap()), [1, 2]);
+    });
+}
+
+#[test]
+fn a_task_that_the_last_ones_context_cancels_as_it_goes_never_runs() {
+    thread_local! {
+        static VICTIM: RefCell<Option<Task>> = const { RefCell::new(None) };
+    }
+    struct Cancels;
+    impl Drop for Cancels {
+        fn drop(&mut self) {
+            assert!(VICTIM.take().unwrap().cancel());
+        }
+    }
+    static KEY: greenlet::context::Key<Rc<Cancels>> = greenlet::context::Key::new();
+    passes("reentry::a_task_that_the_last_ones_context_cancels_as_it_goes_never_runs", || {
+        drop(spawn(|| KEY.set(Rc::new(Cancels))));
+        let green = spawn(|| unreachable!("it was cancelled"));
+        VICTIM.set(Some(green.clone()));
+        assert!(green.join().unwrap_err().is_killed());
+        assert_eq!([1, 2].map(|n| spawn(move || n)).map(|task| task.join().unwrap()), [1, 2]);
+    });
+}
+
+thread_local! {
+    static LEFT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Waits as it is dropped, while others run.
+struct Waits;
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        drop(spawn(|| ()));
+        yield_now();
+        LEFT.set(LEFT.get() + 1);
+    }
+}
+
+greenlet::local! {
+    static LOCAL: RefCell<Option<Waits>> = RefCell::new(None);
+}
+
+/// Makes local data as it is dropped.
+struct MakesALocal;
+
+impl Drop for MakesALocal {
+    fn drop(&mut self) {
+        LOCAL.with(|local| local.replace(Some(Waits)));
+    }
+}
+
+#[test]
+fn a_task_that_a_hook_raises_in_before_it_runs_leaves_nothing_behind() {
+    passes("reentry::a_task_that_a_hook_raises_in_before_it_runs_leaves_nothing_behind", || {
+        let target: Rc<RefCell<Option<WeakGreenlet>>> = Rc::default();
+        let seen = target.clone();
+        trace::set(move |event| {
+            seen.replace(Some(event.target().downgrade()));
+            std::panic::resume_unwind(Box::new("seen enough"));
+        });
+        let body = MakesALocal;
+        drop(spawn(move || drop(body)));
+        while LEFT.get() == 0 {
+            yield_now();
+        }
+        yield_now();
+        assert_eq!(Task::all(), []);
+        assert_eq!(target.take().unwrap().upgrade(), None);
+        assert_eq!(spawn(|| 1).join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn local_data_that_a_tasks_value_makes_as_it_is_dropped_delays_nobody_for_good() {
+    passes("reentry::local_data_that_a_tasks_value_makes_as_it_is_dropped_delays_nobody_for_good", || {
+        drop(spawn(|| MakesALocal));
+        let next = spawn(|| 1);
+        assert_eq!(next.join().unwrap(), 1);
+        while LEFT.get() == 0 {
+            yield_now();
+        }
+    });
+}
 
 #[test]
 fn a_report_hook_may_cancel_the_task_that_it_is_told_of() {
