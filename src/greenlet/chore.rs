@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 
 use super::core::Core;
 use super::counting;
+use super::life;
 use super::thread::current;
 use super::trace::{self, EventKind};
 use crate::arch::{self, Message};
@@ -41,8 +42,8 @@ impl Chore {
         if let Some(event) = self.event
             && let Err(raised) = trace::tell(event, self.left, current())
         {
-            // SAFETY: the message is not delivered, but this.
-            unsafe { (self.discard)(message) };
+            // SAFETY: this keeps it, and the message is not delivered, but what was raised.
+            unsafe { life::quietly(self.left.as_ref(), || (self.discard)(message)) };
             message = super::parcel::raised(raised);
         }
         counting::release(self.left);

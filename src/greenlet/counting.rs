@@ -1,11 +1,10 @@
 //! Counts of control blocks, and what happens at zero.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::core::{Core, Phase};
 use super::extras::Extras;
-use super::life::{end_unstarted, report_dropped};
+use super::life::{end_unstarted, quietly};
 use super::thread::current;
 use super::unwind::unwind_or_abandon;
 
@@ -155,7 +154,5 @@ fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
 
 #[cold]
 fn drop_extras(core: &Core, extras: Box<Extras>) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(extras))) {
-        report_dropped(core, payload);
-    }
+    quietly(core, || drop(extras));
 }

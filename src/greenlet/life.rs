@@ -252,9 +252,7 @@ fn is_heir(core: &Core, heir: &Core) -> bool {
 fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
     match parcel.content {
         Ok(value) => {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                report_dropped(core, payload);
-            }
+            quietly(core, || drop(value));
             let why = "its result found its parent waiting for something else";
             Report::new(ReportKind::Undelivered, &describe(core), &why).send();
         }
@@ -396,9 +394,7 @@ fn mark_dead(core: &Core) {
 /// Ends a greenlet that never ran: its body is dropped, unrun.
 pub(crate) fn end_unstarted(core: &Core) {
     end(core);
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| core.drop_body())) {
-        report_dropped(core, payload);
-    }
+    quietly(core, || core.drop_body());
 }
 
 /// Names the greenlet that continues when the current one ends, in place of its parent. It takes a
@@ -411,6 +407,13 @@ pub(crate) fn end_unstarted(core: &Core) {
 pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) {
     // SAFETY: what is current is alive.
     unsafe { current().as_ref() }.thread().successor.set(Some(successor));
+}
+
+/// Runs a destructor that has no caller to tell of its panic: that is reported.
+pub(crate) fn quietly(core: &Core, destructor: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(destructor)) {
+        report_dropped(core, payload);
+    }
 }
 
 /// Reports a panic of a destructor that has no caller to tell.

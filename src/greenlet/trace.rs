@@ -29,7 +29,7 @@ use std::sync::{Arc, RwLock};
 
 use super::core::Core;
 use super::raised::Raised;
-use super::{Greenlet, counting, thread};
+use super::{Greenlet, counting, life, thread};
 
 /// How control went over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,14 +142,16 @@ pub(crate) fn tell(kind: EventKind, origin: NonNull<Core>, target: NonNull<Core>
     let own = thread.hook();
     let global = GLOBAL.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     let event = Event { kind, origin: handle(origin), target: handle(target) };
+    // Each is dropped where its panics are caught: it may have been removed meanwhile.
     if let Some(hook) = own
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&event)))
+        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| { hook }(&event)))
     {
-        clear();
+        // SAFETY: kept by the event.
+        life::quietly(unsafe { origin.as_ref() }, || drop(clear()));
         return Err(Raised::from_payload(payload));
     }
     if let Some(hook) = global {
-        catch_unwind(AssertUnwindSafe(|| hook(&event))).map_err(Raised::from_payload)?;
+        catch_unwind(AssertUnwindSafe(|| { hook }(&event))).map_err(Raised::from_payload)?;
     }
     Ok(())
 }

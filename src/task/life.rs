@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::mem::{self, ManuallyDrop};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::shared::Counted;
@@ -113,7 +112,7 @@ fn leave(task: Counted) {
     core.record.set(ptr::null_mut());
     if let Some(last) = task.into_last() {
         // All handles are gone, and this drops the value, whatever that does.
-        quietly(core, || drop(last));
+        life::quietly(core, || drop(last));
         // It may have made more of them. Nothing of the kind may run once it is settled who is next.
         life::end_locals(core);
     }
@@ -136,7 +135,7 @@ fn end_unrun(task: &Counted, error: TaskError) {
     };
     // The body's destructor comes last, when all is settled: it may do anything, and wait as well.
     // SAFETY: kept.
-    quietly(unsafe { core.as_ref() }, || task.drop_body(end));
+    life::quietly(unsafe { core.as_ref() }, || task.drop_body(end));
 }
 
 /// Ends a task that has not begun to run, and sees to it that it never does.
@@ -222,13 +221,6 @@ fn announce_to_links(task: &Counted) {
     drop(rare.ident.take());
     let kept = rare.kept.take();
     // SAFETY: its greenlet is ending, and has not ended yet.
-    quietly(unsafe { task.fiber.core().as_ref() }, || drop(kept));
+    life::quietly(unsafe { task.fiber.core().as_ref() }, || drop(kept));
     links::call_all(&Task::new(task.clone()), &rare.links);
-}
-
-/// Runs a destructor. If it panics, there is nobody to be told, so that is reported.
-fn quietly(core: &Core, destructor: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(destructor)) {
-        life::report_dropped(core, payload);
-    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenlet::hub::{Waitable, Watched};
 use greenlet::queue::{Queue, Select};
 use greenlet::sync::Event;
-use greenlet::{Task, WeakGreenlet, spawn, spawn_later, trace, yield_now};
+use greenlet::{Greenlet, Task, WeakGreenlet, spawn, spawn_later, trace, yield_now};
 
 use crate::passes;
 
@@ -55,6 +55,39 @@ fn a_task_that_the_last_ones_context_cancels_as_it_goes_never_runs() {
 
 thread_local! {
     static LEFT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Panics as it is dropped.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn what_a_hook_owns_may_panic_as_it_removes_itself() {
+    passes("reentry::what_a_hook_owns_may_panic_as_it_removes_itself", || {
+        let panics = Panics;
+        trace::set(move |_| {
+            let _owned = &panics;
+            trace::clear();
+        });
+        let raised = Greenlet::new(|()| ()).try_switch(()).unwrap_err();
+        assert_eq!(raised.message(), Some("dropped"));
+        Greenlet::new(|()| ()).switch(());
+    });
+}
+
+#[test]
+fn a_value_that_a_hook_keeps_from_its_target_may_panic_as_it_is_dropped() {
+    passes("reentry::a_value_that_a_hook_keeps_from_its_target_may_panic_as_it_is_dropped", || {
+        trace::set(|_| std::panic::resume_unwind(Box::new("not this one")));
+        let raised = Greenlet::new(|value: Panics| value).try_switch(Panics).err().unwrap();
+        assert_eq!(raised.message(), Some("not this one"));
+        Greenlet::new(|()| ()).switch(());
+    });
 }
 
 /// Waits as it is dropped, while others run.
