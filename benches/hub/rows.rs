@@ -46,7 +46,7 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// Tasks that take a [`nap`] each.
 pub const SLEEP_1M: Row = Row {
     once_a_sample: true,
-    is_long: true,
+    is_huge: true,
     ..Row::new("1000000 sleepers of 1 to 1000 ms", 1_000_000).samples(10)
 };
 

@@ -9,7 +9,7 @@ WIDTH = 760
 MARGIN = 20
 NAME = 150
 """How far from the left the bars begin."""
-VALUE = 120
+VALUE = 190
 """How much room there is for what stands after the longest bar."""
 BAR, GAP = 16, 5
 TITLE, PANEL_TITLE, PANEL_GAP = 34, 24, 16
@@ -141,7 +141,7 @@ def draw_bar(bar, y, longest, ours):
     middle = y + BAR - 3.5
     length = max(2, bar.value / longest * (WIDTH - NAME - VALUE - 2 * MARGIN))
     kind = "ours" if bar.kind == "ours" else "note"
-    times = "" if ours is None or bar.kind == "ours" else f"  {bar.value / ours:.2f}×"
+    times = "" if ours is None or bar.kind == "ours" else f", {bar.value / ours:.2f}×"
     left = MARGIN + NAME
     return [
         text(left - 8, middle, bar.name, kind, "end"),

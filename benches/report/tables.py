@@ -5,7 +5,7 @@ import sys
 OURS = "greenlet"
 ENOUGH_FOR_MEMORY = 10_000
 """With fewer connections, what a server keeps in stock counts for more than what a connection takes."""
-FLOORS = ("bare swap", "bare swap from a thread-local", "bare call", "bare epoll")
+FLOORS = ("bare swap", "bare swap + current", "bare call", "bare epoll")
 
 SWITCH = [
     "switch, ()",

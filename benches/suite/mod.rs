@@ -32,14 +32,14 @@ pub struct Row {
     pub samples: usize,
     /// For what takes so long that every sample is one iteration.
     pub once_a_sample: bool,
-    /// Left out where there is little time, which is with criterion's `--quick` and `--test`.
-    pub is_long: bool,
+    /// Too much for those who only want to see that it works, with criterion's `--test`.
+    pub is_huge: bool,
     pub time: Time,
 }
 
 impl Row {
     pub const fn new(name: &'static str, elements: u64) -> Self {
-        Self { name, elements, samples: 50, once_a_sample: false, is_long: false, time: Time::Processor }
+        Self { name, elements, samples: 50, once_a_sample: false, is_huge: false, time: Time::Processor }
     }
 
     pub const fn samples(self, samples: usize) -> Self {
@@ -71,8 +71,8 @@ pub fn main(rows: &[Row], contestants: &[&Contestant]) {
     match arguments.iter().position(|argument| argument == "--count") {
         Some(at) => count(rows, contestants, &arguments[at + 1..]),
         None => {
-            let is_short = arguments.iter().any(|argument| argument == "--quick" || argument == "--test");
-            time(rows.iter().filter(|row| !(is_short && row.is_long)), contestants);
+            let is_test = arguments.iter().any(|argument| argument == "--test");
+            time(rows.iter().filter(|row| !(is_test && row.is_huge)), contestants);
         }
     }
 }

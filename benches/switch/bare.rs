@@ -36,13 +36,13 @@ pub const SWAP: Contestant = Contestant {
 /// comes from need not be known at the place where one goes.
 #[cfg(target_arch = "x86_64")]
 pub const SWAP_FROM_CURRENT: Contestant =
-    Contestant { name: "bare swap from a thread-local", ways: &[(WORD, swap::pair_from_current)] };
+    Contestant { name: "bare swap + current", ways: &[(WORD, swap::pair_from_current)] };
 
 /// Their instructions are written down for x86_64 only.
 #[cfg(not(target_arch = "x86_64"))]
 pub const SWAP: Contestant = Contestant { name: "bare swap", ways: &[] };
 #[cfg(not(target_arch = "x86_64"))]
-pub const SWAP_FROM_CURRENT: Contestant = Contestant { name: "bare swap from a thread-local", ways: &[] };
+pub const SWAP_FROM_CURRENT: Contestant = Contestant { name: "bare swap + current", ways: &[] };
 
 #[cfg(target_arch = "x86_64")]
 mod swap {
