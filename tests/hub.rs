@@ -4,12 +4,14 @@
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use greenlet::hub::{Backend, backend, use_backend};
+use greenlet::hub::{Backend, HubHandle, backend, use_backend};
 use greenlet::net::UnixStream;
 use greenlet::sync::Event;
-use greenlet::{sleep, spawn};
+use greenlet::{hub, sleep, spawn};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -109,4 +111,21 @@ fn a_loop_exit_names_a_hundred_and_counts_the_rest() {
     assert!(report.ends_with("and 21 more"), "{report}");
     event.set();
     greenlet::join_all(&tasks, None);
+}
+
+#[test]
+fn a_hub_that_sleeps_for_a_handle_alone_looks_again_when_that_goes() {
+    for _ in 0..20 {
+        let (handle, gone) = (HubHandle::current(), Arc::new(AtomicBool::new(false)));
+        std::thread::spawn({
+            let gone = gone.clone();
+            move || {
+                std::thread::sleep(MS);
+                gone.store(true, Ordering::SeqCst);
+                drop(handle);
+            }
+        });
+        assert!(hub::join(None));
+        assert!(gone.load(Ordering::SeqCst), "it was waited for");
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use slab::Slab;
@@ -28,6 +28,8 @@ pub(crate) struct Remote {
     /// A [`Bell`] was rung.
     rung: AtomicBool,
     sleeping: AtomicBool,
+    /// How many [`Line`]s there are.
+    lines: AtomicUsize,
     waker: Waker,
 }
 
@@ -38,6 +40,7 @@ impl Remote {
             posted: AtomicBool::new(false),
             rung: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
+            lines: AtomicUsize::new(0),
             waker,
         }
     }
@@ -78,6 +81,12 @@ impl Remote {
 
     pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether anybody elsewhere may still have something for the hub, or has had.
+    pub(crate) fn has_hope(&self) -> bool {
+        // In this order: the last line may go after its last post.
+        self.lines.load(Ordering::SeqCst) > 0 || self.has_posts()
     }
 
     /// Whether there is a post to see to.
@@ -137,23 +146,52 @@ impl std::fmt::Display for HubGone {
 
 impl std::error::Error for HubGone {}
 
+/// A line from elsewhere to a hub. While there is one, the hub sleeps where it would otherwise conclude
+/// that nothing can wake it; when the last one goes, it looks again.
+struct Line(Arc<Remote>);
+
+impl Line {
+    fn to_this_thread() -> Self {
+        Self::new(&super::here().remote)
+    }
+
+    fn new(remote: &Arc<Remote>) -> Self {
+        remote.lines.fetch_add(1, Ordering::SeqCst);
+        Self(remote.clone())
+    }
+}
+
+impl Clone for Line {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.0.lines.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.call_attention();
+        }
+    }
+}
+
 /// A hub as seen from any thread: spawns tasks there.
 ///
 /// While a handle exists, its hub never concludes that nothing can wake it: it sleeps instead of
 /// raising LoopExit.
 #[derive(Clone)]
 pub struct HubHandle {
-    remote: Arc<Remote>,
+    line: Line,
 }
 
 impl HubHandle {
     /// A handle to this thread's hub.
     pub fn current() -> Self {
-        Self { remote: super::here().remote.clone() }
+        Self { line: Line::to_this_thread() }
     }
 
     pub(crate) fn remote(&self) -> &Remote {
-        &self.remote
+        &self.line.0
     }
 }
 
@@ -180,19 +218,19 @@ impl RemoteWaker {
 ///
 /// While a bell exists, its hub never concludes that nothing can wake it.
 pub(crate) struct Bell {
-    remote: Arc<Remote>,
+    line: Line,
 }
 
 impl Bell {
     /// A bell of this thread's hub.
     pub(crate) fn new() -> Self {
-        Self { remote: super::here().remote.clone() }
+        Self { line: Line::to_this_thread() }
     }
 
     /// Takes no lock and allocates nothing.
     pub(crate) fn ring(&self) {
-        self.remote.rung.store(true, Ordering::SeqCst);
-        self.remote.call_attention();
+        self.line.0.rung.store(true, Ordering::SeqCst);
+        self.line.0.call_attention();
     }
 }
 

@@ -5,8 +5,6 @@
 //! now and then.
 
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::{Action, Fiber, Hub, greenlet_thread};
@@ -142,10 +140,6 @@ impl Hub {
 
     /// Whether a thread of the pool or the holder of a handle may still wake somebody, or has.
     pub(super) fn can_be_woken_remotely(&self) -> bool {
-        !self.remote_waiters.is_empty() || Arc::strong_count(&self.remote) > 1 || {
-            // The last handle may have gone after its last post: the count was lowered last.
-            fence(Ordering::Acquire);
-            self.remote.has_posts()
-        }
+        !self.remote_waiters.is_empty() || self.remote.has_hope()
     }
 }
