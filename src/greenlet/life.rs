@@ -261,6 +261,12 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
             raised.discard();
         }
     }
+    if let Some(unwinder) = core.unwinder.get() {
+        // A destructor has made somebody begin to unwind this greenlet, who waits for just its end.
+        let parcel = Parcel::<T> { content: Err(Raised::exit()) };
+        // SAFETY: an unwinder waits.
+        return die_into(core, unsafe { unwinder.as_ref() }, parcel, None);
+    }
     let thread = core.thread();
     let pick = thread.scheduler.get().expect("who waits in a scheduler has one");
     let (next, content) = match pick() {

@@ -383,20 +383,30 @@ impl Hub {
     /// body is to pass that on to its parent, which is the root.
     pub(crate) fn exit(&self) {
         let me = greenlet_thread::current();
-        // SAFETY: what is current is alive. This is the hub's count, and the greenlet ends at once.
-        let unwound = unsafe {
-            counting::give_up(me);
-            me.as_ref().unwinder.get().is_some()
-        };
-        if self.shutting_down.get() || unwound {
+        // SAFETY: what is current is alive.
+        let is_unwound = || unsafe { me.as_ref() }.unwinder.get().is_some();
+        // SAFETY: this is the hub's count, and the greenlet ends at once.
+        unsafe { counting::give_up(me) };
+        if self.shutting_down.get() || is_unwound() {
             return;
         }
         match self.next_to_run() {
+            // A callback has made somebody begin to unwind it: the next one's turn is still to come.
+            Some(next) if is_unwound() => self.put_back(next),
             // SAFETY: it is ready, has a stack if it needs one, and nothing runs between here and the
             // end of this body.
             Some(next) => unsafe { life::succeed_current(next.as_ref().core()) },
             None => self.loop_exit().resume(),
         }
+    }
+
+    /// Makes one ready again that was to run and does not.
+    #[cold]
+    fn put_back(&self, next: NonNull<Fiber>) {
+        // SAFETY: what was in the queue is alive.
+        let fiber = unsafe { next.as_ref() };
+        fiber.state.set(FiberState::Ready);
+        self.ready.push(fiber);
     }
 
     /// Who continues when a greenlet ends and its parent, parked, cannot take what it leaves.

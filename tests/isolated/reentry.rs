@@ -162,6 +162,70 @@ fn a_report_hook_may_cancel_the_task_that_it_is_told_of() {
     });
 }
 
+thread_local! {
+    static VICTIM: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
+    static KILLER: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
+    static KILLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Goes over to the killer as it is dropped.
+struct MeetsItsKiller;
+
+impl Drop for MeetsItsKiller {
+    fn drop(&mut self) {
+        KILLER.take().unwrap().switch(());
+    }
+}
+
+/// A greenlet that kills the victim when it is switched to, and waits for its end.
+fn killer() -> Greenlet {
+    Greenlet::new(|()| KILLED.set(VICTIM.take().unwrap().kill().is_ok()))
+}
+
+#[test]
+fn who_kills_a_task_by_hand_while_the_next_one_is_chosen_waits_for_its_end_and_nobody_is_lost() {
+    let case =
+        "reentry::who_kills_a_task_by_hand_while_the_next_one_is_chosen_waits_for_its_end_and_nobody_is_lost";
+    passes(case, || {
+        KILLER.set(Some(killer()));
+        drop(spawn(|| VICTIM.set(Some(Greenlet::current()))));
+        // It is let go when its turn comes: as the victim looks for the one to continue.
+        let cancelled = spawn(|| ());
+        let next = spawn(|| 1);
+        cancelled.kill_with(MeetsItsKiller).unwrap();
+        drop(cancelled);
+        assert_eq!(next.join().unwrap(), 1);
+        assert!(KILLED.get());
+    });
+}
+
+#[test]
+fn who_kills_a_greenlet_as_its_result_is_dropped_waits_for_its_end() {
+    passes("reentry::who_kills_a_greenlet_as_its_result_is_dropped_waits_for_its_end", || {
+        let parked: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+        let parent = spawn({
+            let parked = parked.clone();
+            move || {
+                parked.replace(Some(Greenlet::current()));
+                greenlet::sleep(Duration::from_secs(3600));
+            }
+        });
+        yield_now();
+        KILLER.set(Some(Greenlet::current()));
+        let g = Greenlet::<Option<MeetsItsKiller>>::builder().parent(parked.borrow().as_ref().unwrap());
+        let g = g.build(|_| Some(MeetsItsKiller));
+        let starter = Greenlet::<()>::new({
+            let g = g.clone();
+            move |()| drop(g.switch(None))
+        });
+        starter.switch(());
+        // The result found its parent parked, and is being dropped.
+        g.kill().unwrap();
+        assert!(g.is_dead());
+        parent.kill().unwrap();
+    });
+}
+
 /// An event that does something else when it is asked for the second time.
 struct Moody<F: Fn()> {
     event: Event,
