@@ -190,12 +190,12 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
-    // Nothing may run between the choice of a successor and its turn. What callbacks of the scheduler have
+    // Nobody may wait between the choice of a successor and its turn. What callbacks of the scheduler have
     // left here in local data goes with the block.
     if successor.is_none() {
         end_locals(core);
-        end_storage(core);
     }
+    end_storage(core);
     let mut next = successor.or(core.parent.get());
     // This greenlet keeps its parent, and that its own, while nobody changes the links. Once
     // destructors have run, who is looked at has to be kept.
