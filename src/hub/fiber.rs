@@ -169,13 +169,16 @@ impl Fiber {
         }
     }
 
-    /// Whether it can be switched to, because it has run before or has a stack now. One that was
-    /// spawned and is never going to run is told so.
+    /// Whether it can be switched to, because it has run before, and was not abandoned since, or has a
+    /// stack now. One that was spawned and is never going to run is told so.
     #[inline]
     pub(crate) fn can_run(&self, hub: &Hub) -> bool {
         // SAFETY: a record's greenlet is alive while it can be run.
         let block = unsafe { self.core.as_ref() };
-        block.phase.get() != Phase::Unstarted || self.can_start(hub, block)
+        match block.phase.get() {
+            Phase::Unstarted => self.can_start(hub, block),
+            Phase::Active | Phase::Dead => !block.abandoned.get(),
+        }
     }
 
     #[inline]

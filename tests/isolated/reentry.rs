@@ -226,6 +226,28 @@ fn who_kills_a_greenlet_as_its_result_is_dropped_waits_for_its_end() {
     });
 }
 
+#[test]
+fn a_task_that_refused_to_be_unwound_is_not_continued_and_nobody_suffers_for_it() {
+    let case = "reentry::a_task_that_refused_to_be_unwound_is_not_continued_and_nobody_suffers_for_it";
+    passes(case, || {
+        let event = Rc::new(Event::new());
+        let waited = event.clone();
+        drop(spawn(move || {
+            let _ = catch_unwind(AssertUnwindSafe(|| waited.wait()));
+            waited.wait();
+            unreachable!("it was abandoned");
+        }));
+        yield_now();
+        greenlet::unwind_all();
+        event.set();
+        trace::set(|_| ());
+        yield_now();
+        trace::clear();
+        yield_now();
+        assert_eq!(spawn(|| 1).join().unwrap(), 1);
+    });
+}
+
 /// An event that does something else when it is asked for the second time.
 struct Moody<F: Fn()> {
     event: Event,
