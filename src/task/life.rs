@@ -140,8 +140,10 @@ fn end_unrun(task: &Counted, error: TaskError) {
 
 /// Ends a task that has not begun to run, and sees to it that it never does.
 pub(super) fn cancel(task: &Counted, error: TaskError) {
+    let fiber = &task.fiber;
     // SAFETY: its greenlet has the body, and so is there.
-    if unsafe { task.fiber.core().as_ref() }.phase.get() != Phase::Unstarted {
+    let has_stack = unsafe { fiber.core().as_ref() }.phase.get() != Phase::Unstarted;
+    if has_stack || fiber.state.get() == FiberState::Running {
         // It is on its way to its first instruction, where it finds that it has ended.
         return end_unrun(task, error);
     }
