@@ -8,6 +8,8 @@
 //! Parking and waking allocate nothing and take no lock. This floor knows nothing of tasks,
 //! sockets or timeouts; it must never run user code but timer calls, and never lose a wake.
 
+#[cfg(target_os = "linux")]
+pub mod embed;
 mod end;
 mod fiber;
 mod fork;
@@ -81,6 +83,14 @@ pub(crate) struct Hub {
     joining: Cell<Option<usize>>,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
+    /// Between rounds: who runs now does the hub's work.
+    turning: Cell<bool>,
+    /// How many greenlets wait for a [`Sleeper`](embed::Sleeper) to be woken.
+    #[cfg(target_os = "linux")]
+    sleepers: Cell<usize>,
+    /// The process was forked, and this hub is the parent's.
+    #[cfg(target_os = "linux")]
+    disowned: Cell<bool>,
 }
 
 thread_local! {
@@ -186,6 +196,11 @@ impl Hub {
             joining: Cell::new(None),
             poller,
             shutting_down: Cell::new(false),
+            turning: Cell::new(false),
+            #[cfg(target_os = "linux")]
+            sleepers: Cell::new(0),
+            #[cfg(target_os = "linux")]
+            disowned: Cell::new(false),
         });
         let hub = NonNull::from(Box::leak(hub));
         words::keep(Kept::Hub, hub.as_ptr().cast_const().cast());
@@ -236,7 +251,7 @@ impl Hub {
         self.may_wait(me);
         me.waits_on.set(why);
         me.state.set(FiberState::Parked);
-        self.run_others(me);
+        self.run_others_or_raise(me);
         me.raise_interrupt();
     }
 
@@ -253,7 +268,7 @@ impl Hub {
         me.waits_on.set("yield");
         me.state.set(FiberState::Ready);
         self.ready.push(me);
-        self.run_others(me);
+        self.run_others_or_raise(me);
         me.raise_interrupt();
     }
 
@@ -275,6 +290,8 @@ impl Hub {
             Hold::Callback => panic!("a callback of the hub cannot wait"),
             Hold::Destructors => panic!("a greenlet cannot wait while it destroys its thread-locals"),
         }
+        // It was to be unwound where it could not be, and goes on from here.
+        me.raise_interrupt();
         // SAFETY: what is current is alive.
         let unwinder = unsafe { me.core().as_ref() }.unwinder.get();
         let Some(unwinder) = unwinder else { panic!("this thread's hub is ending") };
@@ -327,18 +344,27 @@ impl Hub {
         self.make_ready(fiber);
     }
 
-    /// Switches away from `me`, which is parked or in the queue, until it is next.
+    #[track_caller]
+    #[inline(always)]
+    fn run_others_or_raise(&self, me: &Fiber) {
+        if let Err(raised) = self.run_others(me) {
+            raised.resume();
+        }
+    }
+
+    /// Switches away from `me`, which is parked or in the queue, until it is next, or until something
+    /// is raised in it.
     #[track_caller]
     // Part of every wait: a call of its own costs as much as the rest of it.
     #[inline(always)]
-    fn run_others(&self, me: &Fiber) {
+    fn run_others(&self, me: &Fiber) -> Result<(), Raised> {
         let _waiting = Waiting { hub: self, me };
         self.budget.set(BUDGET);
         // A suspended greenlet without a count is unwound, and a guest may have lost its last handle:
         // while it waits here, the hub wants it.
         let _kept = me.keep_guest();
         let brought = match self.next_to_run() {
-            Some(next) if ptr::eq(next.as_ptr(), me) => return,
+            Some(next) if ptr::eq(next.as_ptr(), me) => return Ok(()),
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
@@ -346,10 +372,7 @@ impl Hub {
                 switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
             }
         };
-        match brought {
-            Ok(Wake) => {}
-            Err(raised) => raised.resume(),
-        }
+        brought.map(|Wake| ())
     }
 
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one

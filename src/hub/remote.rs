@@ -4,12 +4,18 @@
 //! inbox at the beginning of each round.
 
 use std::cell::{Cell, RefCell};
+#[cfg(target_os = "linux")]
+use std::ptr;
 use std::ptr::NonNull;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use slab::Slab;
 
+#[cfg(target_os = "linux")]
+use super::embed::Sleeper;
 use super::poller::Waker;
 use super::{Fiber, Hub};
 
@@ -30,6 +36,9 @@ pub(crate) struct Remote {
     sleeping: AtomicBool,
     /// How many [`Line`]s there are.
     lines: AtomicUsize,
+    /// Sleepers that were woken, the last one first.
+    #[cfg(target_os = "linux")]
+    sleepers: AtomicPtr<Sleeper>,
     waker: Waker,
 }
 
@@ -41,6 +50,8 @@ impl Remote {
             rung: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             lines: AtomicUsize::new(0),
+            #[cfg(target_os = "linux")]
+            sleepers: AtomicPtr::new(ptr::null_mut()),
             waker,
         }
     }
@@ -108,12 +119,47 @@ impl Remote {
         if self.rung.swap(false, Ordering::SeqCst) {
             hub.wake_for_bell();
         }
+        #[cfg(target_os = "linux")]
+        self.wake_sleepers(hub);
         let posts = self.inbox().as_mut().map(std::mem::take).unwrap_or_default();
         for post in posts {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
                 Post::Call(call) => hub.in_callback(|| call(hub)),
             }
+        }
+    }
+
+    /// Has the hub note that a sleeper is woken. Takes no lock and allocates nothing. The sleeper exists until
+    /// that has happened.
+    #[cfg(target_os = "linux")]
+    pub(super) fn ring_for(&self, sleeper: *mut Sleeper) {
+        let mut first = self.sleepers.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: see above.
+            unsafe { &*sleeper }.next().store(first, Ordering::Relaxed);
+            match self.sleepers.compare_exchange_weak(first, sleeper, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(other) => first = other,
+            }
+        }
+        self.call_attention();
+    }
+
+    /// Makes those ready who were rung for, in that order.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wake_sleepers(&self, hub: &Hub) {
+        let mut last = self.sleepers.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut first = ptr::null_mut();
+        // SAFETY: what is in the list exists until it is noted.
+        while let Some(sleeper) = unsafe { last.as_ref() } {
+            let before = sleeper.next().swap(first, Ordering::Relaxed);
+            first = std::mem::replace(&mut last, before);
+        }
+        // SAFETY: as above. Nobody runs, and so goes away, before this is through.
+        while let Some(sleeper) = unsafe { first.as_ref() } {
+            first = sleeper.next().load(Ordering::Relaxed);
+            sleeper.note(hub);
         }
     }
 
@@ -258,6 +304,12 @@ struct Waiter {
 impl Waiters {
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.borrow().is_empty()
+    }
+
+    /// Whether nobody is in the midst of using it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.slots.try_borrow_mut().is_ok()
     }
 
     pub(crate) fn enter(&self, fiber: &Fiber) -> Entered<'_> {

@@ -41,6 +41,7 @@ impl Hub {
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
+        self.turning.set(true);
         greenlet_thread::notice_global_hook();
         self.remote.drain(self);
         let hope = if self.ready.is_empty() {
@@ -50,6 +51,7 @@ impl Hub {
             true
         };
         self.round.set(self.ready.len());
+        self.turning.set(false);
         hope
     }
 
@@ -140,6 +142,10 @@ impl Hub {
 
     /// Whether a thread of the pool or the holder of a handle may still wake somebody, or has.
     pub(super) fn can_be_woken_remotely(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.has_sleepers() {
+            return true;
+        }
         !self.remote_waiters.is_empty() || self.remote.has_hope()
     }
 }

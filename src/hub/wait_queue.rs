@@ -266,6 +266,35 @@ impl<C> WaitQueue<C> {
         while self.wake_through(&mut make_ready) {}
     }
 
+    /// As [`drain`](Self::drain), for those who have brought what suits.
+    #[cfg(target_os = "linux")]
+    pub(super) fn drain_where(&self, suits: impl Fn(&C) -> bool, mut make_ready: impl FnMut(&Fiber)) {
+        self.for_each_node(|node| {
+            if suits(&node.cargo) {
+                node.leave();
+                node.wake(&mut make_ready);
+            }
+        });
+    }
+
+    /// Shows what each has brought.
+    #[cfg(target_os = "linux")]
+    pub(super) fn for_each(&self, mut f: impl FnMut(&C)) {
+        self.for_each_node(|node| f(&node.cargo));
+    }
+
+    /// Calls `f` with each node, which may leave there.
+    #[cfg(target_os = "linux")]
+    fn for_each_node(&self, mut f: impl FnMut(&Node<C>)) {
+        // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only.
+        let mut next = unsafe { self.ends.first.get().cast::<Node<C>>().as_ref() };
+        while let Some(node) = next {
+            // SAFETY: as above.
+            next = unsafe { node.link.next.get().cast::<Node<C>>().as_ref() };
+            f(node);
+        }
+    }
+
     /// As [`wake_one`](Self::wake_one), through another way to make ready.
     pub(super) fn wake_through(&self, make_ready: impl FnOnce(&Fiber)) -> bool {
         self.take_first().map(|node| node.wake(make_ready)).is_some()

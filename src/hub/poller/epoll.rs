@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,8 @@ impl Selector {
         let empty = libc::epoll_event { events: 0, u64: 0 };
         let selector = Self { poller, wake, events: RefCell::new(Box::new([empty; EVENTS_PER_WAIT])) };
         // Edge mode: every write is an event of its own, and nobody ever has to read it.
-        selector.control(selector.wake.as_fd(), libc::EPOLLIN | libc::EPOLLET, WAKE)?;
+        let wake = selector.wake.as_raw_fd();
+        selector.control(libc::EPOLL_CTL_ADD, wake, libc::EPOLLIN | libc::EPOLLET, WAKE)?;
         Ok(selector)
     }
 
@@ -55,15 +56,37 @@ impl Selector {
     pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
         const INTEREST: i32 =
             libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        self.control(fd, INTEREST, key.to_bits())
+        match self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), INTEREST, key.to_bits()) {
+            // Somebody waited for it from outside.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.control(libc::EPOLL_CTL_MOD, fd.as_raw_fd(), INTEREST, key.to_bits())
+            }
+            result => result,
+        }
     }
 
-    fn control(&self, fd: BorrowedFd<'_>, interest: i32, data: u64) -> io::Result<()> {
+    /// Watches a descriptor that may be anything, for one event. What is known of it from the last time
+    /// goes with its description.
+    #[cfg(target_os = "linux")]
+    pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
+        let interest = i32::from(events) | libc::EPOLLONESHOT;
+        match self.control(libc::EPOLL_CTL_MOD, fd, interest, key.to_bits()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.control(libc::EPOLL_CTL_ADD, fd, interest, key.to_bits())
+            }
+            result => result,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.events.try_borrow_mut().is_ok()
+    }
+
+    fn control(&self, operation: i32, fd: RawFd, interest: i32, data: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: interest as u32, u64: data };
-        // SAFETY: both descriptors are open, and the event is read only.
-        check(unsafe {
-            libc::epoll_ctl(self.poller.as_raw_fd(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &mut event)
-        })?;
+        // SAFETY: the event is read only, and a number that is no descriptor an error.
+        check(unsafe { libc::epoll_ctl(self.poller.as_raw_fd(), operation, fd, &mut event) })?;
         Ok(())
     }
 

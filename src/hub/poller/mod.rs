@@ -13,6 +13,8 @@ mod dead;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod outside;
 mod poll;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod portable;
@@ -31,6 +33,8 @@ use selector::Selector;
 use table::{Key, Table};
 
 pub use backend::{Backend, UnknownBackend};
+#[cfg(target_os = "linux")]
+pub(crate) use outside::Outsider;
 pub(crate) use selector::Waker;
 pub(crate) use source::{Direction, Source};
 
@@ -48,11 +52,19 @@ pub(crate) struct Poller {
     table: RefCell<Table>,
     /// How many greenlets wait for a descriptor.
     waiters: Cell<usize>,
+    #[cfg(target_os = "linux")]
+    outside: outside::Outside,
 }
 
 impl Poller {
     pub(crate) fn new(backend: Backend) -> io::Result<Self> {
-        Ok(Self { selector: Selector::new(backend)?, table: RefCell::default(), waiters: Cell::new(0) })
+        Ok(Self {
+            selector: Selector::new(backend)?,
+            table: RefCell::default(),
+            waiters: Cell::new(0),
+            #[cfg(target_os = "linux")]
+            outside: outside::Outside::default(),
+        })
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -79,7 +91,7 @@ impl Poller {
     }
 
     /// One more greenlet waits for a descriptor, until the guard is dropped.
-    fn count_waiter(&self) -> Counted<'_> {
+    pub(crate) fn count_waiter(&self) -> Counted<'_> {
         self.waiters.set(self.waiters.get() + 1);
         Counted(&self.waiters)
     }
@@ -106,6 +118,9 @@ impl Poller {
             // A descriptor that is unknown to the selector is what was wanted.
             let _ = self.selector.delete(fd);
         }
+        // Who waits for it from outside has to see to that again.
+        #[cfg(target_os = "linux")]
+        super::with_existing(|hub| self.outside.wake(fd, |fiber| hub.make_ready(fiber)));
     }
 
     /// Leaves its sources to another poller, and those who wait for them behind.
@@ -128,6 +143,12 @@ impl Poller {
         let on_event = |key: Key, readiness| {
             if let Some(source) = self.table.borrow().get(key) {
                 source.note(readiness, &mut make_ready);
+                #[cfg(target_os = "linux")]
+                self.outside.wake(source.raw_fd(), &mut make_ready);
+            }
+            #[cfg(target_os = "linux")]
+            if let Some(fd) = key.outside_fd() {
+                self.outside.wake(fd, &mut make_ready);
             }
         };
         match &self.selector {
@@ -147,12 +168,14 @@ impl Poller {
     ) -> io::Result<()> {
         let table = self.table.borrow();
         let wanted = table.iter().map(|(key, source)| (source.raw_fd(), key, source.wanted()));
+        #[cfg(target_os = "linux")]
+        let wanted = wanted.chain(self.outside.wanted());
         poll.wait(timeout, wanted.filter(|(_, _, events)| *events != 0), on_event)
     }
 }
 
 /// One less when dropped.
-struct Counted<'a>(&'a Cell<usize>);
+pub(crate) struct Counted<'a>(&'a Cell<usize>);
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {

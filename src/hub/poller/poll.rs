@@ -64,6 +64,11 @@ impl Selector {
         Ok(())
     }
 
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.fds.try_borrow_mut().is_ok()
+    }
+
     /// Takes the wakes out, so that the next one is noticed.
     fn empty(&self) {
         let mut wakes = [0; 64];

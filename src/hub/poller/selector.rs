@@ -68,6 +68,24 @@ impl Selector {
         }
     }
 
+    /// Watches a descriptor until its next event. No more is asked of it than to be a number.
+    #[cfg(target_os = "linux")]
+    pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
+        match self {
+            Self::System(system) => system.arm(fd, events, key),
+            Self::Poll(_) => Ok(()),
+        }
+    }
+
+    /// Whether nobody waits in it just now.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_rest(&self) -> bool {
+        match self {
+            Self::System(system) => system.is_at_rest(),
+            Self::Poll(poll) => poll.is_at_rest(),
+        }
+    }
+
     pub(super) fn delete(&self, fd: RawFd) -> io::Result<()> {
         match self {
             // SAFETY: as above.

@@ -22,6 +22,18 @@ impl Key {
         u64::from(self.age) << 32 | u64::from(self.fd as u32)
     }
 
+    /// For somebody else's descriptor. No source's key is the same.
+    #[cfg(target_os = "linux")]
+    pub(super) fn outside(fd: RawFd) -> Self {
+        Self { fd, age: OUTSIDE }
+    }
+
+    /// The descriptor, if it is somebody else's.
+    #[cfg(target_os = "linux")]
+    pub(super) fn outside_fd(self) -> Option<RawFd> {
+        (self.age == OUTSIDE).then_some(self.fd)
+    }
+
     pub(super) fn from_bits(bits: u64) -> Self {
         Self { fd: bits as u32 as RawFd, age: (bits >> 32) as Age }
     }
@@ -30,6 +42,10 @@ impl Key {
         self.age
     }
 }
+
+/// The age in the keys of descriptors that are not in the table.
+#[cfg(target_os = "linux")]
+const OUTSIDE: Age = 0;
 
 #[derive(Default)]
 pub(super) struct Table {
@@ -73,6 +89,12 @@ impl Table {
         let source = (*self.sources.get(fd as usize)?)?;
         // SAFETY: see `sources`.
         Some(unsafe { source.as_ref() })
+    }
+
+    /// Whether a source watches the descriptor.
+    #[cfg(target_os = "linux")]
+    pub(super) fn has(&self, fd: RawFd) -> bool {
+        self.watching(fd).is_some()
     }
 
     /// The source that watches a descriptor, if one does.

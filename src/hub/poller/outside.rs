@@ -1,0 +1,129 @@
+//! Who waits for descriptors that somebody else opens, uses and closes as they like.
+//!
+//! Nothing is remembered of a descriptor between two waits, since its number may stand for something else
+//! by then: each wait arms it for one event. The waiters' nodes, on their own stacks, hang in a table of
+//! fixed size, so that a wait allocates nothing.
+
+use std::cell::{Cell, OnceCell};
+use std::ops::RangeInclusive;
+use std::os::fd::RawFd;
+
+use super::{Key, Poller};
+use crate::hub::{Fiber, Node, WaitQueue};
+
+/// Descriptors whose numbers differ by a multiple of this share a queue.
+const QUEUES: usize = 1024;
+
+#[derive(Default)]
+pub(crate) struct Outside {
+    queues: OnceCell<Box<[WaitQueue<Outsider>]>>,
+    /// There has been one who waits.
+    used: Cell<bool>,
+}
+
+/// What a greenlet waits for.
+pub(crate) struct Outsider {
+    fd: RawFd,
+    /// In the terms of `poll(2)`.
+    events: i16,
+    closed: Cell<bool>,
+}
+
+impl Outsider {
+    pub(crate) fn new((fd, events): (RawFd, i16)) -> Self {
+        Self { fd, events, closed: Cell::new(false) }
+    }
+
+    /// Whether the descriptor was closed while it was waited for.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+}
+
+impl Outside {
+    fn queue(&self, fd: RawFd) -> &WaitQueue<Outsider> {
+        let queues = self.queues.get_or_init(|| (0..QUEUES).map(|_| WaitQueue::new()).collect());
+        &queues[fd as usize % QUEUES]
+    }
+
+    /// Has the greenlet wait, unless the number stands for no descriptor.
+    ///
+    /// # Safety
+    ///
+    /// As [`WaitQueue::enter`].
+    pub(crate) unsafe fn enter(&self, node: &Node<Outsider>, fiber: &Fiber) -> bool {
+        let fd = node.cargo().fd;
+        if fd >= 0 {
+            self.used.set(true);
+            // SAFETY: the caller's word; the queues live as long as the hub.
+            unsafe { self.queue(fd).enter(node, fiber) };
+        }
+        fd >= 0
+    }
+
+    /// Has everybody look again who waits for the descriptor.
+    #[inline]
+    pub(super) fn wake(&self, fd: RawFd, make_ready: impl FnMut(&Fiber)) {
+        if self.used.get() {
+            self.queue(fd).drain_where(|outsider| outsider.fd == fd, make_ready);
+        }
+    }
+
+    /// Tells those who wait for one of the descriptors that it is closed.
+    pub(crate) fn close(&self, fds: RangeInclusive<RawFd>, mut make_ready: impl FnMut(&Fiber)) {
+        if !self.used.get() {
+            return;
+        }
+        let suits = |outsider: &Outsider| {
+            let closed = fds.contains(&outsider.fd);
+            outsider.closed.set(closed || outsider.is_closed());
+            closed
+        };
+        if fds.start() == fds.end() {
+            self.queue(*fds.start()).drain_where(suits, make_ready);
+        } else {
+            (0..QUEUES).for_each(|at| self.queue(at as RawFd).drain_where(suits, &mut make_ready));
+        }
+    }
+
+    /// All that is waited for on a descriptor.
+    fn events(&self, fd: RawFd) -> i16 {
+        let mut events = 0;
+        self.queue(fd).for_each(|outsider| {
+            if outsider.fd == fd {
+                events |= outsider.events;
+            }
+        });
+        events
+    }
+
+    /// What is waited for, for a poller that has to be told each time.
+    pub(super) fn wanted(&self) -> Vec<(RawFd, Key, i16)> {
+        let mut wanted = Vec::new();
+        for queue in self.queues.get().iter().flat_map(|queues| queues.iter()) {
+            queue.for_each(|outsider| {
+                wanted.push((outsider.fd, Key::outside(outsider.fd), outsider.events));
+            });
+        }
+        wanted
+    }
+}
+
+impl Poller {
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// Watches the descriptor until the next event. False if that cannot be.
+    pub(crate) fn watch_outsider(&self, outsider: &Outsider) -> bool {
+        let fd = outsider.fd;
+        // One of the hub's own is watched already, for everything.
+        self.table.borrow().has(fd)
+            || self.selector.arm(fd, self.outside.events(fd), Key::outside(fd)).is_ok()
+    }
+
+    /// Whether nobody is in the midst of using it.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.table.try_borrow_mut().is_ok() && self.selector.is_at_rest()
+    }
+}
