@@ -1,0 +1,238 @@
+//! A call that may have to wait for a descriptor.
+
+use std::ffi::c_int;
+use std::mem::{self, MaybeUninit};
+use std::thread::panicking;
+use std::time::{Duration, Instant};
+
+use greenlet::hub::embed::{self, Ended};
+
+use super::raw::{call, call3, errno, error, set_errno};
+use crate::Part;
+
+pub(super) const CANCELED: isize = error(libc::ECANCELED);
+pub(super) const WOULD_BLOCK: isize = error(libc::EAGAIN);
+/// What an operation says that cannot be asked not to block. No result of a system call.
+pub(super) const CANNOT_ASK: isize = isize::MIN;
+
+/// How an operation is to be done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Without blocking: [`WOULD_BLOCK`] or [`CANNOT_ASK`] if it cannot be done so.
+    Try,
+    /// It can be done in part at least, as was just seen. No more than that is to be done.
+    Ready,
+    /// As it comes, blocking the thread if need be.
+    Block,
+}
+
+/// A blocking call on a descriptor.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    pub(super) part: Part,
+    pub(super) fd: c_int,
+    /// What it waits for, in the terms of `poll(2)`.
+    pub(super) events: i16,
+    /// The socket option that limits it.
+    pub(super) limit: c_int,
+}
+
+impl Call {
+    pub(super) fn reading(part: Part, fd: c_int) -> Self {
+        Self { part, fd, events: embed::POLLIN, limit: libc::SO_RCVTIMEO }
+    }
+
+    pub(super) fn writing(part: Part, fd: c_int) -> Self {
+        Self { part, fd, events: embed::POLLOUT, limit: libc::SO_SNDTIMEO }
+    }
+
+    /// Does the operation as soon as it would not block. Its results are the kernel's.
+    #[inline]
+    pub(super) fn perform(self, mut operation: impl FnMut(How) -> isize) -> isize {
+        if embed::spend_budget() && self.yield_for_others() == Ended::Interrupted {
+            return CANCELED;
+        }
+        match operation(How::Try) {
+            WOULD_BLOCK => self.wait_and_perform(&mut operation, true),
+            CANNOT_ASK => self.wait_and_perform(&mut operation, false),
+            result => result,
+        }
+    }
+
+    /// Does the operation again and again until there is an error or all is done, as what blocks does. It is
+    /// told how much has been done.
+    #[inline]
+    pub(super) fn perform_all(self, len: usize, mut operation: impl FnMut(How, usize) -> isize) -> isize {
+        let mut done = 0;
+        loop {
+            let result = self.perform(|how| operation(how, done));
+            match usize::try_from(result) {
+                Err(_) if done == 0 => return result,
+                Err(_) => return done as isize,
+                Ok(more) => {
+                    done += more;
+                    if more == 0 || done >= len {
+                        return done as isize;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A file is never waited for, and what reads one may be an allocator that is about to begin. What
+    /// does not block sees to the others by itself, and may be a signal handler.
+    #[cold]
+    fn yield_for_others(self) -> Ended {
+        if is_nonblocking(self.fd) || is_file(self.fd) {
+            return Ended::Woken;
+        }
+        yield_now()
+    }
+
+    #[cold]
+    fn wait_and_perform(self, operation: &mut dyn FnMut(How) -> isize, can_ask: bool) -> isize {
+        if is_nonblocking(self.fd) {
+            return if can_ask { WOULD_BLOCK } else { operation(How::Block) };
+        }
+        if is_file(self.fd) {
+            return operation(How::Block);
+        }
+        if !embed::can_wait() {
+            return if panicking() { CANCELED } else { operation(How::Block) };
+        }
+        let mut patience = Patience::default();
+        let deadline = self.deadline();
+        loop {
+            if can_ask || !is_ready(self.fd, self.events) {
+                match self.wait(deadline) {
+                    Ended::Woken => {}
+                    Ended::TimedOut => return WOULD_BLOCK,
+                    Ended::Interrupted => return CANCELED,
+                    Ended::Closed => return error(libc::EBADF),
+                    Ended::CannotWatch => return operation(How::Block),
+                }
+            }
+            let result = match can_ask {
+                true => operation(How::Try),
+                false if is_ready(self.fd, self.events) => return operation(How::Ready),
+                false => WOULD_BLOCK,
+            };
+            if result != WOULD_BLOCK {
+                return result;
+            }
+            if patience.after_a_vain_wake(self.part, deadline) == Ended::Interrupted {
+                return CANCELED;
+            }
+        }
+    }
+
+    /// Waits until the operation is worth trying.
+    pub(super) fn wait(self, deadline: Option<Instant>) -> Ended {
+        parked(self.part, || embed::wait_for_fds([(self.fd, self.events)], deadline))
+    }
+
+    /// When the socket's own limit is over; `None` if it has none, or is no socket.
+    pub(super) fn deadline(self) -> Option<Instant> {
+        let limit: libc::timeval = socket_option(self.fd, self.limit)?;
+        let limit = Duration::new(limit.tv_sec as u64, limit.tv_usec as u32 * 1000);
+        if limit.is_zero() { None } else { Instant::now().checked_add(limit) }
+    }
+}
+
+/// For descriptors that are called ready and then are not: a datagram socket whose peer is full, one that
+/// another process reads from as well.
+#[derive(Default)]
+pub(super) struct Patience {
+    vain: u32,
+}
+
+impl Patience {
+    pub(super) fn after_a_vain_wake(&mut self, part: Part, deadline: Option<Instant>) -> Ended {
+        self.vain += 1;
+        if self.vain <= 2 {
+            return Ended::Woken;
+        }
+        let nap = Duration::from_millis(1 << (self.vain - 3).min(4));
+        let until = Instant::now() + nap;
+        sleep_until(part, deadline.map_or(until, |deadline| deadline.min(until)))
+    }
+}
+
+/// Waits, and sees to `errno`: others run meanwhile.
+pub(super) fn parked<R>(part: Part, wait: impl FnOnce() -> R) -> R {
+    part.count_parked();
+    let saved = errno();
+    let result = wait();
+    set_errno(saved);
+    result
+}
+
+/// Waits until a time.
+pub(super) fn sleep_until(part: Part, deadline: Instant) -> Ended {
+    parked(part, || embed::sleep_until(deadline))
+}
+
+/// Lets others run.
+#[cold]
+pub(super) fn yield_now() -> Ended {
+    let saved = errno();
+    let ended = embed::yield_now();
+    set_errno(saved);
+    ended
+}
+
+pub(super) fn is_nonblocking(fd: c_int) -> bool {
+    // SAFETY: takes no memory.
+    let flags = unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_GETFL as usize, 0) };
+    flags < 0 || flags & libc::O_NONBLOCK as isize != 0
+}
+
+/// Whether it is of the kind that is always ready.
+fn is_file(fd: c_int) -> bool {
+    let mut about = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: there is room for what it writes.
+    let known = unsafe { call3(libc::SYS_fstat, fd as usize, about.as_mut_ptr() as usize, 0) } == 0;
+    // SAFETY: written by the call that succeeded.
+    known && matches!(unsafe { about.assume_init() }.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFBLK)
+}
+
+/// Whether an operation would not block now.
+pub(super) fn is_ready(fd: c_int, events: i16) -> bool {
+    let mut fd = libc::pollfd { fd, events, revents: 0 };
+    poll_now(std::slice::from_mut(&mut fd)) != 0
+}
+
+/// What is ready now; the kernel's result.
+pub(super) fn poll_now(fds: &mut [libc::pollfd]) -> isize {
+    // SAFETY: the array is as long as it says.
+    unsafe { poll_at_once(fds.as_mut_ptr(), fds.len()) }
+}
+
+/// As [`poll_now`].
+///
+/// # Safety
+///
+/// As `poll`.
+pub(super) unsafe fn poll_at_once(fds: *mut libc::pollfd, count: usize) -> isize {
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the caller's word for the array; no signal mask is given.
+    unsafe { call(libc::SYS_ppoll, [fds as usize, count, &raw const at_once as usize, 0, 8, 0]) }
+}
+
+/// A socket's option; `None` if it is no socket, or has none such.
+pub(super) fn socket_option<T>(fd: c_int, option: c_int) -> Option<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut len = mem::size_of::<T>() as libc::socklen_t;
+    let args = [
+        fd as usize,
+        libc::SOL_SOCKET as usize,
+        option as usize,
+        value.as_mut_ptr() as usize,
+        &raw mut len as usize,
+        0,
+    ];
+    // SAFETY: there is room for as much as it says.
+    let result = unsafe { call(libc::SYS_getsockopt, args) };
+    // SAFETY: the types that are asked for are of numbers, for which zero will do.
+    (result == 0).then(|| unsafe { value.assume_init() })
+}

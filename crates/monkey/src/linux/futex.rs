@@ -1,0 +1,304 @@
+//! `syscall`, for the futexes of which std, parking_lot and others make their locks.
+//!
+//! A greenlet that waits hangs in a table that all threads share, under its futex's address. Whoever wakes a
+//! futex, on whichever thread, looks there first, and then has the kernel wake threads. The lock of a
+//! place in the table is held while the futex's value is looked at, as in the kernel, so no wake is lost.
+//!
+//! A wait for a lock ends when the lock is free, whoever is killed: only one wake for no reason tells of that,
+//! which every user of futexes is ready for.
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_long};
+use std::pin::{Pin, pin};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use greenlet::hub::embed::{Ended, Sleeper, has_hub};
+use libc::timespec;
+
+use super::call::{WOULD_BLOCK, parked};
+use super::next::Next;
+use super::raw::{answer, call, call3, error};
+use super::time::{after, duration, left_until};
+use crate::Part;
+
+pub(super) const SYMBOLS: &[&str] = &["syscall"];
+
+type Arguments = [usize; 6];
+
+/// Not defined as the others are: a wake by a thread that has no hub concerns those that have one.
+///
+/// libc's is variadic. On both processors, integers travel in the same registers all the same.
+// SAFETY: it does what libc's does, so whoever calls that may call this.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    static NEXT: Next = Next::of(c"syscall");
+    let args = [a, b, c, d, e, f];
+    if number == libc::SYS_futex && Part::Sync.is_on() {
+        // SAFETY: the arguments are as libc's function takes them.
+        return answer(unsafe { futex(args) }) as c_long;
+    }
+    match NEXT.address() {
+        // SAFETY: libc's function, with as many arguments as any system call has.
+        Some(next) => unsafe {
+            let next: unsafe extern "C" fn(c_long, ...) -> c_long = std::mem::transmute(next);
+            next(number, a, b, c, d, e, f)
+        },
+        // SAFETY: the arguments are as libc's function takes them.
+        None => answer(unsafe { call(number, args) }) as c_long,
+    }
+}
+
+/// # Safety
+///
+/// The arguments are those of a `futex` system call.
+unsafe fn futex(args: Arguments) -> isize {
+    let [_, operation, value, _, _, bits] = args;
+    let operation = operation as c_int;
+    if has_hub() {
+        Part::Sync.count_call();
+    } else {
+        Part::Sync.count_passed();
+    }
+    // SAFETY: the caller's word, here and below.
+    match operation & libc::FUTEX_CMD_MASK {
+        libc::FUTEX_WAIT if has_hub() => unsafe { wait_for_call(args, u32::MAX) },
+        libc::FUTEX_WAIT_BITSET if has_hub() => unsafe { wait_for_call(args, bits as u32) },
+        libc::FUTEX_WAKE => unsafe { wake_for_call(args, value as c_int, u32::MAX) },
+        libc::FUTEX_WAKE_BITSET => unsafe { wake_for_call(args, value as c_int, bits as u32) },
+        _ => unsafe { call(libc::SYS_futex, args) },
+    }
+}
+
+/// # Safety
+///
+/// As [`futex`].
+unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
+    /// A futex that other processes share may be woken by one of them, where nobody hears it here. For
+    /// this long at most, then its user looks again.
+    const SHARED: Duration = Duration::from_millis(5);
+    let [address, operation, value, timeout, ..] = args;
+    let (operation, time) = (operation as c_int, timeout as *const timespec);
+    // SAFETY: the caller's word.
+    let limit = unsafe { duration(time) };
+    let odd = address % align_of::<AtomicU32>() != 0 || bits == 0 || (limit.is_none() && !time.is_null());
+    let deadline = limit.map(|limit| match operation & libc::FUTEX_CMD_MASK {
+        libc::FUTEX_WAIT => after(limit),
+        _ if operation & libc::FUTEX_CLOCK_REALTIME != 0 => after(left_until(libc::CLOCK_REALTIME, limit)),
+        _ => after(left_until(libc::CLOCK_MONOTONIC, limit)),
+    });
+    let shared = operation & libc::FUTEX_PRIVATE_FLAG == 0;
+    let look_again = shared.then(|| after(SHARED));
+    let until = look_again.into_iter().chain(deadline).min();
+    // SAFETY: as above; the address is that of a futex, if it is one at all.
+    let waited =
+        if odd { None } else { unsafe { wait(address as *const AtomicU32, value as u32, bits, until) } };
+    match waited {
+        // SAFETY: as above.
+        None => unsafe { call(libc::SYS_futex, args) },
+        Some(result) if result == error(libc::ETIMEDOUT) && until != deadline => 0,
+        Some(result) => result,
+    }
+}
+
+/// # Safety
+///
+/// As [`futex`].
+unsafe fn wake_for_call(mut args: Arguments, count: c_int, bits: u32) -> isize {
+    let count = usize::try_from(count).unwrap_or(0);
+    let woken = wake(args[0], count, bits);
+    if woken > 0 && woken >= count {
+        return woken as isize;
+    }
+    args[2] -= woken;
+    // SAFETY: the caller's word.
+    let others = unsafe { call(libc::SYS_futex, args) };
+    if others < 0 { others } else { others + woken as isize }
+}
+
+/// Waits in the table, as the kernel would; `None` where nobody can wait.
+///
+/// # Safety
+///
+/// The futex exists until this returns.
+pub(super) unsafe fn wait(
+    futex: *const AtomicU32,
+    value: u32,
+    bits: u32,
+    deadline: Option<Instant>,
+) -> Option<isize> {
+    let mut waiter = pin!(Waiter {
+        futex: futex as usize,
+        bits,
+        sleeper: Sleeper::new()?,
+        next: ptr::null_mut(),
+        queued: true,
+    });
+    let place = place(futex as usize);
+    // SAFETY: it is not moved by that.
+    let this: *mut Waiter = unsafe { Pin::get_unchecked_mut(waiter.as_mut()) };
+    {
+        let queue = place.lock();
+        // SAFETY: the caller's word.
+        if unsafe { &*futex }.load(Ordering::SeqCst) != value {
+            return Some(WOULD_BLOCK);
+        }
+        queue.push(this);
+    }
+    // SAFETY: part of what is pinned. Others change `next` and `queued` only.
+    let sleeper = unsafe { Pin::new_unchecked(&(*this).sleeper) };
+    let ended = parked(Part::Sync, || sleeper.sleep(deadline));
+    // Whoever wakes it is through with it when the lock is free.
+    let woken = !place.lock().remove(this);
+    Some(if !woken && ended == Ended::TimedOut { error(libc::ETIMEDOUT) } else { 0 })
+}
+
+/// Wakes so many greenlets that wait for a futex, in the order in which they came. How many there were.
+pub(super) fn wake(futex: usize, count: usize, bits: u32) -> usize {
+    let queue = place(futex).lock();
+    let mut woken = 0;
+    while woken < count
+        && let Some(waiter) = queue.take(|waiter| waiter.futex == futex && waiter.bits & bits != 0)
+    {
+        // SAFETY: it takes the lock once more before it goes away.
+        unsafe { Sleeper::wake(&raw const (*waiter).sleeper) };
+        woken += 1;
+    }
+    woken
+}
+
+/// In a forked child, where nobody waits.
+///
+/// # Safety
+///
+/// No other thread exists, and this one is not in the table.
+pub(super) unsafe fn forget_waiters() {
+    for place in &TABLE {
+        // SAFETY: by the caller's word there is nobody to share it with.
+        unsafe { *place.queue.get() = Ends::EMPTY };
+        place.locked.store(false, Ordering::Release);
+    }
+}
+
+/// A greenlet that waits, on its own stack.
+struct Waiter {
+    futex: usize,
+    bits: u32,
+    sleeper: Sleeper,
+    /// The one that came after it.
+    next: *mut Waiter,
+    queued: bool,
+}
+
+/// A queue of the table. Futexes share one by chance.
+#[repr(align(64))]
+struct Place {
+    locked: AtomicBool,
+    queue: UnsafeCell<Ends>,
+}
+
+struct Ends {
+    first: *mut Waiter,
+    last: *mut Waiter,
+}
+
+impl Ends {
+    const EMPTY: Self = Self { first: ptr::null_mut(), last: ptr::null_mut() };
+}
+
+// SAFETY: the queue is used by whoever has the lock.
+unsafe impl Sync for Place {}
+
+const PLACES: usize = 256;
+
+static TABLE: [Place; PLACES] =
+    [const { Place { locked: AtomicBool::new(false), queue: UnsafeCell::new(Ends::EMPTY) } }; PLACES];
+
+fn place(futex: usize) -> &'static Place {
+    // Futexes lie in words, and often side by side.
+    let hash = (futex >> 2).wrapping_mul(0x9E37_79B9) >> 8;
+    &TABLE[hash % PLACES]
+}
+
+impl Place {
+    /// Held for a few instructions only, and for a system call if a hub sleeps that is to wake.
+    fn lock(&self) -> Queue<'_> {
+        let mut tries = 0_u32;
+        while self.locked.swap(true, Ordering::Acquire) {
+            tries += 1;
+            if tries.is_multiple_of(64) {
+                // Whoever has it is not running.
+                // SAFETY: takes no memory.
+                unsafe { call3(libc::SYS_sched_yield, 0, 0, 0) };
+            }
+            std::hint::spin_loop();
+        }
+        Queue(self)
+    }
+}
+
+/// A queue whose lock is held until this is dropped. All that is in it exists.
+struct Queue<'a>(&'a Place);
+
+impl Queue<'_> {
+    #[expect(clippy::mut_from_ref, reason = "whoever has the lock is alone with it")]
+    fn ends(&self) -> &mut Ends {
+        // SAFETY: the lock is held, and no two of these are used at a time.
+        unsafe { &mut *self.0.queue.get() }
+    }
+
+    fn push(&self, waiter: *mut Waiter) {
+        let ends = self.ends();
+        // SAFETY: what is in the queue exists.
+        match unsafe { ends.last.as_mut() } {
+            Some(last) => last.next = waiter,
+            None => ends.first = waiter,
+        }
+        ends.last = waiter;
+    }
+
+    /// Takes out the first one that suits.
+    fn take(&self, suits: impl Fn(&Waiter) -> bool) -> Option<*mut Waiter> {
+        let ends = self.ends();
+        let (mut before, mut at) = (ptr::null_mut::<Waiter>(), ends.first);
+        // SAFETY: what is in the queue exists.
+        while let Some(waiter) = unsafe { at.as_mut() } {
+            if suits(waiter) {
+                // SAFETY: as above.
+                match unsafe { before.as_mut() } {
+                    Some(before) => before.next = waiter.next,
+                    None => ends.first = waiter.next,
+                }
+                if ends.last == at {
+                    ends.last = before;
+                }
+                waiter.queued = false;
+                return Some(at);
+            }
+            (before, at) = (at, waiter.next);
+        }
+        None
+    }
+
+    /// Takes it out; false if somebody has done so.
+    fn remove(&self, waiter: *mut Waiter) -> bool {
+        // SAFETY: it is the caller's, who exists.
+        let queued = unsafe { (*waiter).queued };
+        queued && self.take(|other| ptr::eq(other, waiter)).is_some()
+    }
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        self.0.locked.store(false, Ordering::Release);
+    }
+}

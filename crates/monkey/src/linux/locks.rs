@@ -1,0 +1,73 @@
+//! Locks on files. The kernel tells nobody when one becomes free, so it is tried again and again, at first
+//! every millisecond.
+
+use std::ffi::{c_int, c_long};
+
+use greenlet::hub::embed::{self, Ended};
+
+use super::call::{CANCELED, Patience, WOULD_BLOCK, yield_now};
+use super::raw::{answer_int, call3, error};
+use super::take_over::take_over;
+use crate::Part;
+
+take_over! { Part::Files =>
+    fn flock(fd: c_int, operation: c_int) -> c_int {
+        ours: answer_int(lock_whole(fd, operation)),
+        plain: answer_int(call3(libc::SYS_flock, fd as usize, operation as usize, 0)),
+    }
+
+    // libc's is variadic. On both processors, integers travel in the same registers all the same.
+    fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
+        ours: control(fd, command, argument),
+        plain: answer_int(call3(libc::SYS_fcntl, fd as usize, command as usize, argument as usize)),
+    }
+
+    fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
+        ours: control(fd, command, argument),
+        plain: answer_int(call3(libc::SYS_fcntl, fd as usize, command as usize, argument as usize)),
+    }
+}
+
+fn lock_whole(fd: c_int, operation: c_int) -> isize {
+    // SAFETY: takes no memory.
+    let lock = |more| unsafe { call3(libc::SYS_flock, fd as usize, (operation | more) as usize, 0) };
+    if operation & (libc::LOCK_NB | libc::LOCK_UN) != 0 {
+        return lock(0);
+    }
+    try_until_free(|| lock(libc::LOCK_NB), || lock(0))
+}
+
+unsafe fn control(fd: c_int, command: c_int, argument: c_long) -> c_int {
+    // SAFETY: the arguments of a call that was taken over.
+    let control =
+        |command: c_int| unsafe { call3(libc::SYS_fcntl, fd as usize, command as usize, argument as usize) };
+    let (attempt, waits) = match command {
+        libc::F_SETLKW => (libc::F_SETLK, true),
+        libc::F_OFD_SETLKW => (libc::F_OFD_SETLK, true),
+        // A number below zero is a process group.
+        libc::F_GETOWN => return control(command) as c_int,
+        _ => (command, false),
+    };
+    answer_int(match waits {
+        true => try_until_free(|| control(attempt), || control(command)),
+        false => control(command),
+    })
+}
+
+fn try_until_free(attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) -> isize {
+    let mut patience = Patience::default();
+    loop {
+        let result = attempt();
+        if result != WOULD_BLOCK && result != error(libc::EACCES) {
+            return result;
+        }
+        if !embed::can_wait() {
+            return block();
+        }
+        if yield_now() == Ended::Interrupted
+            || patience.after_a_vain_wake(Part::Files, None) == Ended::Interrupted
+        {
+            return CANCELED;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The functions that stand in for libc's.
+//!
+//! A call on a thread without a hub, or of a part that is not taken over, goes to the definition that comes next
+//! in the program. Any other goes to the kernel, in a form that does not block; only if it would block
+//! does the greenlet park, and it tries again.
+//!
+//! Rules for everything here: allocate nothing (the caller may be an allocator), take no lock that a caller
+//! may hold, call no function that is taken over, set `errno` as libc would and leave it alone otherwise,
+//! and never unwind.
+
+mod call;
+mod descriptors;
+mod epoll_set;
+mod fork;
+mod futex;
+mod locks;
+#[cfg(not(target_feature = "crt-static"))]
+mod names;
+mod next;
+mod pieces;
+mod process;
+mod raw;
+mod readiness;
+mod sockets;
+mod streams;
+mod take_over;
+mod time;
+
+use crate::{Part, Unsupported};
+
+/// Called before the first part is taken over.
+pub(crate) fn prepare() -> Result<(), Unsupported> {
+    fork::watch();
+    Ok(())
+}
+
+/// The functions of a part.
+pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
+    match part {
+        Part::Socket => &[sockets::SYMBOLS],
+        Part::Time => &[time::SYMBOLS],
+        Part::Poll => &[readiness::SYMBOLS],
+        Part::Process => &[process::SYMBOLS],
+        Part::Files => &[streams::SYMBOLS, descriptors::SYMBOLS, locks::SYMBOLS],
+        #[cfg(not(target_feature = "crt-static"))]
+        Part::Names => &[names::SYMBOLS],
+        #[cfg(target_feature = "crt-static")]
+        Part::Names => &[],
+        Part::Sync => &[futex::SYMBOLS],
+    }
+}

@@ -1,0 +1,336 @@
+//! Sockets. The kernel is asked not to block by `MSG_DONTWAIT`; to accept has no such flag, so the socket is
+//! asked first; and to connect needs non-blocking mode, for the time of the call.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use greenlet::hub::embed::{self, Ended};
+use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+
+use super::call::{
+    CANCELED, Call, How, Patience, WOULD_BLOCK, is_nonblocking, is_ready, socket_option, yield_now,
+};
+use super::pieces::Pieces;
+use super::raw::{answer, answer_int, call, call3, error};
+use super::streams::checked;
+use super::take_over::take_over;
+use crate::Part;
+
+take_over! { Part::Socket =>
+    fn recv(fd: c_int, buffer: *mut c_void, len: size_t, flags: c_int) -> ssize_t {
+        ours: answer(Receive::new(fd, buffer, len, flags).perform()),
+        plain: answer(Receive::new(fd, buffer, len, flags).once(How::Block, 0)),
+    }
+
+    fn __recv_chk(fd: c_int, buffer: *mut c_void, len: size_t, room: size_t, flags: c_int) -> ssize_t {
+        ours: answer(Receive::new(fd, buffer, checked(len, room), flags).perform()),
+        plain: answer(Receive::new(fd, buffer, checked(len, room), flags).once(How::Block, 0)),
+    }
+
+    fn recvfrom(
+        fd: c_int,
+        buffer: *mut c_void,
+        len: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_len: *mut socklen_t,
+    ) -> ssize_t {
+        ours: answer(Receive::new(fd, buffer, len, flags).from(address, address_len).perform()),
+        plain: answer(Receive::new(fd, buffer, len, flags).from(address, address_len).once(How::Block, 0)),
+    }
+
+    fn __recvfrom_chk(
+        fd: c_int,
+        buffer: *mut c_void,
+        len: size_t,
+        room: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_len: *mut socklen_t,
+    ) -> ssize_t {
+        ours: answer(Receive::new(fd, buffer, checked(len, room), flags).from(address, address_len).perform()),
+        plain: answer(
+            Receive::new(fd, buffer, checked(len, room), flags).from(address, address_len).once(How::Block, 0)
+        ),
+    }
+
+    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+        ours: answer(receive_message(fd, message, flags)),
+        plain: answer(call3(libc::SYS_recvmsg, fd as usize, message as usize, flags as usize)),
+    }
+
+    fn send(fd: c_int, buffer: *const c_void, len: size_t, flags: c_int) -> ssize_t {
+        ours: answer(send_all(fd, buffer, len, flags, ptr::null(), 0)),
+        plain: answer(send_some(fd, buffer as usize, len, flags, ptr::null(), 0)),
+    }
+
+    fn sendto(
+        fd: c_int,
+        buffer: *const c_void,
+        len: size_t,
+        flags: c_int,
+        address: *const sockaddr,
+        address_len: socklen_t,
+    ) -> ssize_t {
+        ours: answer(send_all(fd, buffer, len, flags, address, address_len)),
+        plain: answer(send_some(fd, buffer as usize, len, flags, address, address_len)),
+    }
+
+    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+        ours: answer(send_message(fd, message, flags)),
+        plain: answer(call3(libc::SYS_sendmsg, fd as usize, message as usize, flags as usize)),
+    }
+
+    fn accept(fd: c_int, address: *mut sockaddr, address_len: *mut socklen_t) -> c_int {
+        ours: answer_int(accept_one(fd, address, address_len, 0)),
+        plain: answer_int(accept_plainly(fd, address, address_len, 0)),
+    }
+
+    fn accept4(fd: c_int, address: *mut sockaddr, address_len: *mut socklen_t, flags: c_int) -> c_int {
+        ours: answer_int(accept_one(fd, address, address_len, flags)),
+        plain: answer_int(accept_plainly(fd, address, address_len, flags)),
+    }
+
+    fn connect(fd: c_int, address: *const sockaddr, address_len: socklen_t) -> c_int {
+        ours: answer_int(connect_or_wait(fd, address, address_len)),
+        plain: answer_int(call3(libc::SYS_connect, fd as usize, address as usize, address_len as usize)),
+    }
+}
+
+/// The flag that asks for an operation as it is to be done.
+fn flag(how: How) -> c_int {
+    if how == How::Try { libc::MSG_DONTWAIT } else { 0 }
+}
+
+/// Whether a receive does not block whatever the socket's mode is.
+fn never_blocks(flags: c_int) -> bool {
+    flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB) != 0
+}
+
+/// Whether a receive is to go on until the buffer is full.
+fn wants_all(fd: c_int, flags: c_int) -> bool {
+    flags & libc::MSG_WAITALL != 0
+        && flags & (libc::MSG_PEEK | libc::MSG_TRUNC) == 0
+        && socket_option::<c_int>(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+}
+
+/// The arguments of a `recvfrom`.
+struct Receive {
+    fd: c_int,
+    buffer: usize,
+    len: usize,
+    flags: c_int,
+    address: *mut sockaddr,
+    address_len: *mut socklen_t,
+}
+
+impl Receive {
+    /// Those of a `recv`.
+    fn new(fd: c_int, buffer: *mut c_void, len: size_t, flags: c_int) -> Self {
+        let nowhere = (ptr::null_mut(), ptr::null_mut());
+        Self { fd, buffer: buffer as usize, len, flags, address: nowhere.0, address_len: nowhere.1 }
+    }
+
+    fn from(self, address: *mut sockaddr, address_len: *mut socklen_t) -> Self {
+        Self { address, address_len, ..self }
+    }
+
+    /// # Safety
+    ///
+    /// The arguments are as `recvfrom` takes them.
+    unsafe fn once(&self, how: How, done: usize) -> isize {
+        let args = [
+            self.fd as usize,
+            self.buffer + done,
+            self.len - done,
+            (self.flags | flag(how)) as usize,
+            self.address as usize,
+            self.address_len as usize,
+        ];
+        // SAFETY: the caller's word.
+        unsafe { call(libc::SYS_recvfrom, args) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`once`](Self::once).
+    unsafe fn perform(&self) -> isize {
+        // SAFETY: the caller's word, here and below.
+        if never_blocks(self.flags) {
+            return unsafe { self.once(How::Block, 0) };
+        }
+        let call = Call::reading(Part::Socket, self.fd);
+        if wants_all(self.fd, self.flags) {
+            return call.perform_all(self.len, |how, done| unsafe { self.once(how, done) });
+        }
+        call.perform(|how| unsafe { self.once(how, 0) })
+    }
+}
+
+unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
+    // SAFETY: the arguments of a call that was taken over, here and below.
+    let receive = |how| unsafe {
+        call3(libc::SYS_recvmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
+    };
+    if never_blocks(flags) {
+        return receive(How::Block);
+    }
+    let call = Call::reading(Part::Socket, fd);
+    if !wants_all(fd, flags) {
+        return call.perform(receive);
+    }
+    let pieces = unsafe { message_pieces(message) };
+    call.perform_all(pieces.len(), |how, done| match done {
+        0 => receive(how),
+        _ => {
+            let (buffer, len) = pieces.after(done);
+            unsafe { Receive::new(fd, buffer as *mut c_void, len, flags & !libc::MSG_WAITALL).once(how, 0) }
+        }
+    })
+}
+
+/// # Safety
+///
+/// It points to a message, or nowhere.
+unsafe fn message_pieces<'a>(message: *const msghdr) -> Pieces<'a> {
+    const NONE: *const iovec = ptr::null();
+    // SAFETY: the caller's word.
+    unsafe {
+        let buffers = message.as_ref().map_or((NONE, 0), |m| (m.msg_iov.cast_const(), m.msg_iovlen as usize));
+        Pieces::new(buffers.0, buffers.1)
+    }
+}
+
+unsafe fn send_some(
+    fd: c_int,
+    buffer: usize,
+    len: usize,
+    flags: c_int,
+    address: *const sockaddr,
+    address_len: socklen_t,
+) -> isize {
+    let args = [fd as usize, buffer, len, flags as usize, address as usize, address_len as usize];
+    // SAFETY: the caller's word.
+    unsafe { call(libc::SYS_sendto, args) }
+}
+
+unsafe fn send_all(
+    fd: c_int,
+    buffer: *const c_void,
+    len: usize,
+    flags: c_int,
+    address: *const sockaddr,
+    address_len: socklen_t,
+) -> isize {
+    // SAFETY: the arguments of a call that was taken over.
+    let send = |how, done| unsafe {
+        send_some(fd, buffer as usize + done, len - done, flags | flag(how), address, address_len)
+    };
+    if flags & libc::MSG_DONTWAIT != 0 {
+        return send(How::Block, 0);
+    }
+    Call::writing(Part::Socket, fd).perform_all(len, send)
+}
+
+unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
+    // SAFETY: the arguments of a call that was taken over, here and below.
+    let send = |how| unsafe {
+        call3(libc::SYS_sendmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
+    };
+    if flags & libc::MSG_DONTWAIT != 0 {
+        return send(How::Block);
+    }
+    let pieces = unsafe { message_pieces(message) };
+    // What comes with the data goes with its first part.
+    Call::writing(Part::Socket, fd).perform_all(pieces.len(), |how, done| match done {
+        0 => send(how),
+        _ => {
+            let (buffer, len) = pieces.after(done);
+            unsafe { send_some(fd, buffer, len, flags | flag(how), ptr::null(), 0) }
+        }
+    })
+}
+
+unsafe fn accept_plainly(
+    fd: c_int,
+    address: *mut sockaddr,
+    address_len: *mut socklen_t,
+    flags: c_int,
+) -> isize {
+    let args = [fd as usize, address as usize, address_len as usize, flags as usize, 0, 0];
+    // SAFETY: the caller's word.
+    unsafe { call(libc::SYS_accept4, args) }
+}
+
+/// Another process or thread may be faster between the question and the call, and then this blocks.
+unsafe fn accept_one(fd: c_int, address: *mut sockaddr, address_len: *mut socklen_t, flags: c_int) -> isize {
+    Call::reading(Part::Socket, fd).perform(|how| match how {
+        How::Try if !is_ready(fd, embed::POLLIN) => WOULD_BLOCK,
+        // SAFETY: the arguments of a call that was taken over.
+        _ => unsafe { accept_plainly(fd, address, address_len, flags) },
+    })
+}
+
+unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: socklen_t) -> isize {
+    // SAFETY: the arguments of a call that was taken over.
+    let connect = || unsafe { call3(libc::SYS_connect, fd as usize, address as usize, address_len as usize) };
+    if is_nonblocking(fd) || !embed::can_wait() {
+        return connect();
+    }
+    if embed::is_interrupted() {
+        yield_now();
+        return CANCELED;
+    }
+    let (call, mut patience) = (Call::writing(Part::Socket, fd), Patience::default());
+    let deadline = call.deadline();
+    loop {
+        let result = without_blocking(fd, connect);
+        if result == error(libc::EINPROGRESS) {
+            return match call.wait(deadline) {
+                Ended::TimedOut => result,
+                Ended::Interrupted => CANCELED,
+                Ended::Closed => error(libc::EBADF),
+                Ended::Woken | Ended::CannotWatch => outcome(call, deadline),
+            };
+        }
+        // The queue of a Unix socket's listener is full, which nothing tells the end of.
+        if result != WOULD_BLOCK || deadline.is_some_and(|deadline| deadline <= std::time::Instant::now()) {
+            return result;
+        }
+        if patience.after_a_vain_wake(Part::Socket, deadline) == Ended::Interrupted {
+            return CANCELED;
+        }
+        yield_now();
+    }
+}
+
+/// How an attempt to connect has ended, when it has.
+fn outcome(call: Call, deadline: Option<std::time::Instant>) -> isize {
+    // A wake may have been for nothing.
+    while !is_ready(call.fd, embed::POLLOUT) {
+        match call.wait(deadline) {
+            Ended::Woken => {}
+            Ended::Interrupted => return CANCELED,
+            Ended::Closed => return error(libc::EBADF),
+            Ended::TimedOut | Ended::CannotWatch => return error(libc::EINPROGRESS),
+        }
+    }
+    error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF))
+}
+
+/// Makes a call in non-blocking mode, and puts the mode back.
+pub(super) fn without_blocking(fd: c_int, operation: impl FnOnce() -> isize) -> isize {
+    let set = |flags: isize| {
+        // SAFETY: takes no memory.
+        unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_SETFL as usize, flags as usize) }
+    };
+    // SAFETY: as above.
+    let flags = unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_GETFL as usize, 0) };
+    if flags < 0 {
+        return flags;
+    }
+    set(flags | libc::O_NONBLOCK as isize);
+    let result = operation();
+    set(flags);
+    result
+}

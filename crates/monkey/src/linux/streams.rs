@@ -1,0 +1,147 @@
+//! `read` and `write`, on whatever can block.
+//!
+//! The kernel is asked not to block by `RWF_NOWAIT`. Where it does not know that (FIFOs, terminals), the
+//! descriptor is waited for until it is ready, and no more is written than there is room for then.
+
+use std::ffi::{c_int, c_void};
+
+use libc::{iovec, size_t, ssize_t};
+
+use super::call::{CANNOT_ASK, Call, How};
+use super::pieces::Pieces;
+use super::raw::{answer, call, call3, error};
+use super::take_over::take_over;
+use crate::Part;
+
+take_over! { Part::Files =>
+    fn read(fd: c_int, buffer: *mut c_void, len: size_t) -> ssize_t {
+        ours: answer(read_some(fd, buffer, len)),
+        plain: answer(call3(libc::SYS_read, fd as usize, buffer as usize, len)),
+    }
+
+    fn __read_chk(fd: c_int, buffer: *mut c_void, len: size_t, room: size_t) -> ssize_t {
+        ours: answer(read_some(fd, buffer, checked(len, room))),
+        plain: answer(call3(libc::SYS_read, fd as usize, buffer as usize, checked(len, room))),
+    }
+
+    fn readv(fd: c_int, buffers: *const iovec, count: c_int) -> ssize_t {
+        ours: answer(read_vectored(fd, buffers, count)),
+        plain: answer(call3(libc::SYS_readv, fd as usize, buffers as usize, count as usize)),
+    }
+
+    fn write(fd: c_int, buffer: *const c_void, len: size_t) -> ssize_t {
+        ours: answer(write_all(fd, buffer, len)),
+        plain: answer(call3(libc::SYS_write, fd as usize, buffer as usize, len)),
+    }
+
+    fn writev(fd: c_int, buffers: *const iovec, count: c_int) -> ssize_t {
+        ours: answer(write_vectored(fd, buffers, count)),
+        plain: answer(call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize)),
+    }
+}
+
+/// Ends the program if a buffer is too small, as the checking variants of libc's functions do.
+pub(super) fn checked(len: size_t, room: size_t) -> size_t {
+    if len > room {
+        // SAFETY: takes nothing.
+        unsafe { libc::abort() }
+    }
+    len
+}
+
+/// `preadv2` and `pwritev2` with `RWF_NOWAIT`, where the descriptor is.
+unsafe fn vectored_nowait(number: libc::c_long, fd: c_int, buffers: *const iovec, count: usize) -> isize {
+    const RWF_NOWAIT: usize = 8;
+    // The position travels in two words, and is the current one if both are full of ones.
+    let args = [fd as usize, buffers as usize, count, usize::MAX, usize::MAX, RWF_NOWAIT];
+    // SAFETY: the caller's word.
+    match unsafe { call(number, args) } {
+        result if result == error(libc::EOPNOTSUPP) || result == error(libc::ENOSYS) => CANNOT_ASK,
+        result => result,
+    }
+}
+
+unsafe fn read_some(fd: c_int, buffer: *mut c_void, len: size_t) -> isize {
+    // SAFETY: the arguments of a call that was taken over, here and below.
+    let result = Call::reading(Part::Files, fd).perform(|how| match how {
+        How::Try => {
+            let piece = iovec { iov_base: buffer, iov_len: len };
+            unsafe { vectored_nowait(libc::SYS_preadv2, fd, &piece, 1) }
+        }
+        How::Ready | How::Block => unsafe { call3(libc::SYS_read, fd as usize, buffer as usize, len) },
+    });
+    unsafe { complete(fd, result, len, |done| (buffer as usize + done, len - done)) }
+}
+
+unsafe fn read_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isize {
+    // SAFETY: the arguments of a call that was taken over, here and below.
+    let pieces = unsafe { Pieces::new(buffers, count as usize) };
+    let result = Call::reading(Part::Files, fd).perform(|how| match how {
+        How::Try => unsafe { vectored_nowait(libc::SYS_preadv2, fd, buffers, count as usize) },
+        How::Ready | How::Block => unsafe {
+            call3(libc::SYS_readv, fd as usize, buffers as usize, count as usize)
+        },
+    });
+    unsafe { complete(fd, result, pieces.len(), |done| pieces.after(done)) }
+}
+
+/// Of a file, a read without blocking may have brought what was in memory only. Who reads a file
+/// expects all.
+unsafe fn complete(fd: c_int, result: isize, len: usize, rest: impl Fn(usize) -> (usize, usize)) -> isize {
+    let Ok(mut done) = usize::try_from(result) else { return result };
+    while done > 0 && done < len && has_position(fd) {
+        let (buffer, len) = rest(done);
+        // SAFETY: the caller's word.
+        match unsafe { call3(libc::SYS_read, fd as usize, buffer, len) } {
+            more if more > 0 => done += more as usize,
+            _ => break,
+        }
+    }
+    done as isize
+}
+
+/// Whether it is a file, and not a stream.
+fn has_position(fd: c_int) -> bool {
+    // SAFETY: takes no memory.
+    unsafe { call3(libc::SYS_lseek, fd as usize, 0, libc::SEEK_CUR as usize) > 0 }
+}
+
+unsafe fn write_all(fd: c_int, buffer: *const c_void, len: size_t) -> isize {
+    Call::writing(Part::Files, fd).perform_all(len, |how, done| {
+        // SAFETY: the arguments of a call that was taken over.
+        unsafe { write_some(how, fd, buffer as usize + done, len - done) }
+    })
+}
+
+unsafe fn write_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isize {
+    // SAFETY: the arguments of a call that was taken over, here and below.
+    let pieces = unsafe { Pieces::new(buffers, count as usize) };
+    let len = pieces.len();
+    Call::writing(Part::Files, fd).perform_all(len, |how, done| match how {
+        How::Try if done == 0 => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
+        How::Ready if len > libc::PIPE_BUF => {
+            let (buffer, len) = pieces.after(done);
+            unsafe { write_some(how, fd, buffer, len) }
+        }
+        How::Ready | How::Block if done == 0 => unsafe {
+            call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize)
+        },
+        _ => {
+            let (buffer, len) = pieces.after(done);
+            unsafe { write_some(how, fd, buffer, len) }
+        }
+    })
+}
+
+unsafe fn write_some(how: How, fd: c_int, buffer: usize, len: usize) -> isize {
+    let piece = iovec { iov_base: buffer as *mut c_void, iov_len: len };
+    // What is ready has room for so much at least.
+    let len = if how == How::Ready { len.min(libc::PIPE_BUF) } else { len };
+    // SAFETY: the caller's word.
+    unsafe {
+        match how {
+            How::Try => vectored_nowait(libc::SYS_pwritev2, fd, &piece, 1),
+            How::Ready | How::Block => call3(libc::SYS_write, fd as usize, buffer, len),
+        }
+    }
+}

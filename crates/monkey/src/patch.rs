@@ -1,0 +1,184 @@
+//! Which parts of libc are taken over.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::linux;
+
+/// A family of libc's blocking functions (gevent has a `patch_socket`, `patch_time` ... for each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// `recv`, `send`, `accept`, `connect` and their kin.
+    Socket,
+    /// `nanosleep`, `sleep`, `sched_yield` and their kin.
+    Time,
+    /// `poll`, `select`, `epoll_wait` and their kin.
+    Poll,
+    /// `waitpid` and its kin.
+    Process,
+    /// `read` and `write` on whatever can block, `close`, and locks on files.
+    Files,
+    /// `getaddrinfo` and `getnameinfo`.
+    Names,
+    /// `syscall`, for the futexes of which std makes its locks.
+    Sync,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Socket, Self::Time, Self::Poll, Self::Process, Self::Files, Self::Names, Self::Sync];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    #[inline]
+    pub(crate) fn is_on(self) -> bool {
+        ON.load(Ordering::Relaxed) & self.bit() != 0
+    }
+}
+
+static ON: AtomicU8 = AtomicU8::new(0);
+
+/// Chooses the parts to take over.
+///
+/// ```
+/// # fn main() -> Result<(), greenlet_monkey::Unsupported> {
+/// # if !cfg!(target_os = "linux") { return Ok(()) }
+/// use greenlet_monkey::{Part, Patch, is_patched};
+///
+/// Patch::new().socket(true).time(true).apply()?;
+/// assert!(is_patched(Part::Socket) && !is_patched(Part::Process));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "nothing is taken over before `apply`"]
+pub struct Patch {
+    parts: u8,
+}
+
+impl Patch {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All of them: to be limited by `false`, as in gevent's `patch_all(time=False)`.
+    pub fn all() -> Self {
+        Part::ALL.into_iter().fold(Self::new(), |patch, part| patch.part(part, true))
+    }
+
+    /// Takes a part over, or leaves it.
+    pub fn part(mut self, part: Part, on: bool) -> Self {
+        if on {
+            self.parts |= part.bit();
+        } else {
+            self.parts &= !part.bit();
+        }
+        self
+    }
+
+    /// [`Part::Socket`]. Data on sockets may also be read and written by [`Part::Files`].
+    pub fn socket(self, on: bool) -> Self {
+        self.part(Part::Socket, on)
+    }
+
+    /// [`Part::Time`].
+    pub fn time(self, on: bool) -> Self {
+        self.part(Part::Time, on)
+    }
+
+    /// [`Part::Poll`].
+    pub fn poll(self, on: bool) -> Self {
+        self.part(Part::Poll, on)
+    }
+
+    /// [`Part::Process`].
+    pub fn process(self, on: bool) -> Self {
+        self.part(Part::Process, on)
+    }
+
+    /// [`Part::Files`].
+    pub fn files(self, on: bool) -> Self {
+        self.part(Part::Files, on)
+    }
+
+    /// [`Part::Names`].
+    pub fn names(self, on: bool) -> Self {
+        self.part(Part::Names, on)
+    }
+
+    /// [`Part::Sync`].
+    pub fn sync(self, on: bool) -> Self {
+        self.part(Part::Sync, on)
+    }
+
+    /// Takes the parts over, in the whole process, besides those that are taken over already. There is
+    /// no way back: a greenlet may be parked in one of their calls.
+    ///
+    /// # Errors
+    ///
+    /// Where this crate does not work. Then nothing has changed.
+    pub fn apply(self) -> Result<(), Unsupported> {
+        linux::prepare()?;
+        ON.fetch_or(self.parts, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Takes over all that there is (gevent's `monkey.patch_all()`). Best called first thing in `main`.
+///
+/// # Errors
+///
+/// Where this crate does not work. Then nothing has changed.
+///
+/// ```
+/// # if cfg!(target_os = "linux") {
+/// use std::time::Duration;
+/// use greenlet::{join_all, spawn};
+///
+/// greenlet_monkey::patch_all().unwrap();
+/// let sleepers: Vec<_> = (0..1000).map(|_| spawn(|| std::thread::sleep(Duration::from_millis(10)))).collect();
+/// join_all(&sleepers, None); // all of them slept at the same time
+/// # }
+/// ```
+pub fn patch_all() -> Result<(), Unsupported> {
+    Patch::all().apply()
+}
+
+/// Whether a part is taken over (gevent's `monkey.is_module_patched`).
+pub fn is_patched(part: Part) -> bool {
+    part.is_on()
+}
+
+/// The names of the functions that are taken over now.
+///
+/// ```
+/// # if cfg!(target_os = "linux") {
+/// assert_eq!(greenlet_monkey::patched_symbols().count(), 0);
+/// greenlet_monkey::patch_all().unwrap();
+/// assert!(greenlet_monkey::patched_symbols().any(|name| name == "recv"));
+/// # }
+/// ```
+pub fn patched_symbols() -> impl Iterator<Item = &'static str> {
+    Part::ALL
+        .into_iter()
+        .filter(|part| part.is_on())
+        .flat_map(|part| linux::symbols(part).iter().copied().flatten().copied())
+}
+
+/// This system, or its processor, is one where nothing can be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported;
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("blocking calls can be taken over on Linux only, on x86_64 and AArch64")
+    }
+}
+
+impl Error for Unsupported {}

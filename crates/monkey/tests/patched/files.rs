@@ -1,0 +1,163 @@
+//! Pipes, FIFOs, event counters, files, and locks on files.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use greenlet::spawn;
+
+use crate::{Inside, join, patched};
+
+/// A path of this process's own, in a folder for such things.
+fn path(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("greenlet-monkey-{}-{name}", std::process::id()))
+}
+
+#[test]
+fn a_pipe_is_waited_for_at_both_ends() {
+    patched(|| {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let data: Vec<u8> = (0..1 << 20).map(|n| (n / 99) as u8).collect();
+        let expected = data.clone();
+        let reading = spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            all
+        });
+        assert_eq!(writer.write(&data).unwrap(), data.len(), "all in one call, though it has room for less");
+        drop(writer);
+        assert!(reading.join().unwrap() == expected);
+    });
+}
+
+#[test]
+fn a_fifo_is_waited_for_at_both_ends() {
+    patched(|| {
+        let path = path("fifo");
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        // Opened for both, so that opening need not wait.
+        let open = || File::options().read(true).write(true).open(&path).unwrap();
+        let (mut reader, mut writer) = (open(), open());
+        fs::remove_file(&path).unwrap();
+        const LEN: usize = 300_000;
+        let reading = spawn(move || {
+            let mut all = vec![0; LEN];
+            reader.read_exact(&mut all).unwrap();
+            all
+        });
+        let data: Vec<u8> = (0..LEN).map(|n| (n / 99) as u8).collect();
+        let buffers = [std::io::IoSlice::new(&data[..1000]), std::io::IoSlice::new(&data[1000..])];
+        assert_eq!(writer.write_vectored(&buffers).unwrap(), LEN);
+        assert!(reading.join().unwrap() == data);
+    });
+}
+
+#[test]
+fn a_counter_of_events_is_waited_for() {
+    patched(|| {
+        let mut fd = File::from(unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC)) });
+        let mut other = fd.try_clone().unwrap();
+        let waiting = spawn(move || {
+            let mut count = [0; 8];
+            fd.read_exact(&mut count).unwrap();
+            u64::from_ne_bytes(count)
+        });
+        std::thread::yield_now();
+        other.write_all(&7_u64.to_ne_bytes()).unwrap();
+        assert_eq!(waiting.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn files_are_read_and_written_as_ever() {
+    patched(|| {
+        let path = path("file");
+        let data: Vec<u8> = (0..3 << 20).map(|n| (n / 99) as u8).collect();
+        fs::write(&path, &data).unwrap();
+        let mut file = File::open(&path).unwrap();
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        let mut all = vec![0; data.len() + 10];
+        assert_eq!(file.read(&mut all).unwrap(), data.len(), "in one call, whether in memory or not");
+        assert!(all[..data.len()] == data);
+        file.seek(SeekFrom::Start(5)).unwrap();
+        let mut few = [0; 4];
+        file.read_exact(&mut few).unwrap();
+        assert_eq!(few, data[5..9]);
+        assert_eq!(file.stream_position().unwrap(), 9);
+        fs::remove_file(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_terminal_is_waited_for() {
+    patched(|| {
+        let (mut ours, mut theirs) = (0, 0);
+        use std::ptr::{null, null_mut};
+        assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, null_mut(), null(), null()) }, 0);
+        let [mut ours, mut theirs] = [ours, theirs].map(|fd| unsafe { File::from_raw_fd(fd) });
+        let reading = spawn(move || {
+            let mut line = [0; 64];
+            let len = theirs.read(&mut line).unwrap();
+            line[..len].to_vec()
+        });
+        std::thread::yield_now();
+        ours.write_all(b"hello\n").unwrap();
+        assert_eq!(reading.join().unwrap(), b"hello\n");
+    });
+}
+
+#[test]
+fn a_file_is_locked_by_one_at_a_time() {
+    type Lock = fn(&File, bool);
+    const WHOLE: Lock = |file, lock| {
+        let operation = if lock { libc::LOCK_EX } else { libc::LOCK_UN };
+        assert_eq!(unsafe { libc::flock(file.as_raw_fd(), operation) }, 0);
+    };
+    // Of open descriptions: those of a process are all the same owner's.
+    const PART: Lock = |file, lock| {
+        let mut range: libc::flock = unsafe { std::mem::zeroed() };
+        range.l_type = if lock { libc::F_WRLCK } else { libc::F_UNLCK } as i16;
+        (range.l_whence, range.l_len) = (libc::SEEK_SET as i16, 1);
+        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLKW, &range) }, 0);
+    };
+    patched(|| {
+        let path = path("lock");
+        fs::write(&path, "x").unwrap();
+        for lock in [WHOLE, PART] {
+            let inside = Inside::default();
+            join((0..3).map(|_| {
+                let file = File::options().read(true).write(true).open(&path).unwrap();
+                let inside = inside.clone();
+                spawn(move || {
+                    lock(&file, true);
+                    inside.enter();
+                    std::thread::sleep(Duration::from_millis(3));
+                    inside.leave();
+                    lock(&file, false);
+                })
+            }));
+            assert_eq!(inside.most(), 1);
+        }
+        fs::remove_file(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_read_is_told_when_another_descriptor_takes_the_number() {
+    patched(|| {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let (other, _) = std::io::pipe().unwrap();
+        let fd = reader.as_raw_fd();
+        let reading = spawn(move || {
+            let mut byte = 0_u8;
+            let result = unsafe { libc::read(fd, (&raw mut byte).cast(), 1) };
+            (result, std::io::Error::last_os_error().raw_os_error())
+        });
+        std::thread::yield_now();
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), fd) }, fd);
+        assert_eq!(reading.join().unwrap(), (-1, Some(libc::EBADF)));
+    });
+}

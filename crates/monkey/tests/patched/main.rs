@@ -1,0 +1,49 @@
+//! Code that knows nothing of greenlets, in greenlets, with everything taken over.
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+
+mod c;
+mod files;
+mod kill;
+mod names;
+mod net;
+mod poll;
+mod process;
+mod sync;
+mod time;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use greenlet::{GreenThread, spawn};
+
+/// Takes everything over, and runs `body` in a greenlet.
+fn patched<R: 'static>(body: impl FnOnce() -> R + 'static) -> R {
+    greenlet_monkey::patch_all().unwrap();
+    spawn(body).join().unwrap()
+}
+
+/// Spawns all of them, and then joins them in order.
+fn join<R: 'static>(tasks: impl IntoIterator<Item = GreenThread<R>>) -> Vec<R> {
+    let tasks: Vec<_> = tasks.into_iter().collect();
+    tasks.into_iter().map(|task| task.join().unwrap()).collect()
+}
+
+/// Counts those who are inside at a time.
+#[derive(Clone, Default)]
+struct Inside(Rc<(Cell<usize>, Cell<usize>)>);
+
+impl Inside {
+    fn enter(&self) {
+        let (now, most) = &*self.0;
+        now.set(now.get() + 1);
+        most.set(most.get().max(now.get()));
+    }
+
+    fn leave(&self) {
+        self.0.0.set(self.0.0.get() - 1);
+    }
+
+    fn most(&self) -> usize {
+        self.0.1.get()
+    }
+}

@@ -1,0 +1,295 @@
+//! `std::net` and `std::os::unix::net`.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use greenlet::spawn;
+use greenlet_monkey::{Part, counts};
+
+use crate::{join, patched};
+
+/// A pair of connected TCP sockets.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+fn is_nonblocking(fd: &impl AsRawFd) -> bool {
+    (unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }) & libc::O_NONBLOCK != 0
+}
+
+#[test]
+fn a_server_and_its_clients_are_greenlets_of_one_thread() {
+    const CLIENTS: usize = 100;
+    let before = counts(Part::Socket).parked;
+    patched(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = spawn(move || {
+            let echoes = listener.incoming().take(CLIENTS).map(|connection| {
+                let mut connection = connection.unwrap();
+                spawn(move || std::io::copy(&mut connection.try_clone().unwrap(), &mut connection).unwrap())
+            });
+            join(echoes)
+        });
+        let clients = (0..CLIENTS).map(|n| {
+            spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                for round in 0..10 {
+                    let message = format!("{n}: {round}");
+                    stream.write_all(message.as_bytes()).unwrap();
+                    let mut answer = vec![0; message.len()];
+                    stream.read_exact(&mut answer).unwrap();
+                    assert_eq!(answer, message.as_bytes());
+                }
+                assert!(!is_nonblocking(&stream), "the mode is as it was");
+            })
+        });
+        join(clients);
+        assert_eq!(server.join().unwrap().len(), CLIENTS);
+    });
+    assert!(counts(Part::Socket).parked > before + CLIENTS as u64);
+}
+
+#[test]
+fn a_write_in_blocking_mode_writes_all() {
+    const LEN: usize = 8 << 20;
+    patched(|| {
+        let (mut client, mut server) = pair();
+        let reader = spawn(move || {
+            let mut all = Vec::new();
+            server.read_to_end(&mut all).unwrap();
+            all
+        });
+        let data: Vec<u8> = (0..LEN).map(|n| (n / 1000) as u8).collect();
+        assert_eq!(client.write(&data).unwrap(), LEN, "in one call");
+        drop(client);
+        assert!(reader.join().unwrap() == data);
+    });
+}
+
+#[test]
+fn a_vectored_write_and_a_message_of_several_parts_go_out_whole() {
+    patched(|| {
+        let (client, mut server) = pair();
+        let reader = spawn(move || {
+            let mut all = Vec::new();
+            server.read_to_end(&mut all).unwrap();
+            all
+        });
+        let parts: Vec<Vec<u8>> = (0..7_u8).map(|n| vec![n; 1 << 20]).collect();
+        let buffers: Vec<_> = parts.iter().map(|part| std::io::IoSlice::new(part)).collect();
+        assert_eq!((&client).write_vectored(&buffers).unwrap(), 7 << 20);
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = buffers.as_ptr() as *mut libc::iovec;
+        message.msg_iovlen = buffers.len() as _;
+        assert_eq!(unsafe { libc::sendmsg(client.as_raw_fd(), &message, 0) }, 7 << 20);
+        drop(client);
+        assert!(reader.join().unwrap() == [parts.concat(), parts.concat()].concat());
+    });
+}
+
+#[test]
+fn non_blocking_mode_and_flags_mean_what_they_meant() {
+    patched(|| {
+        let (client, mut server) = pair();
+        client.set_nonblocking(true).unwrap();
+        assert_eq!((&client).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(is_nonblocking(&client));
+        client.set_nonblocking(false).unwrap();
+        let mut byte = [0_u8];
+        let flags = libc::MSG_DONTWAIT;
+        let buffer = byte.as_mut_ptr().cast();
+        assert_eq!(unsafe { libc::recv(client.as_raw_fd(), buffer, 1, flags) }, -1);
+        assert_eq!(std::io::Error::last_os_error().kind(), ErrorKind::WouldBlock);
+        server.write_all(b"x").unwrap();
+        assert_eq!(client.peek(&mut byte).unwrap(), 1);
+        assert_eq!((&client).read(&mut byte).unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_sockets_own_timeout_ends_a_wait() {
+    patched(|| {
+        let (client, _server) = pair();
+        client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        assert_eq!((&client).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        client.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
+        let data = vec![0; 64 << 20];
+        let written = (&client).write(&data).unwrap();
+        assert!(written > 0 && written < data.len(), "what could be written counts");
+        assert_eq!((&client).write(&data).unwrap_err().kind(), ErrorKind::WouldBlock);
+    });
+}
+
+#[test]
+fn all_that_is_asked_for_is_waited_for() {
+    patched(|| {
+        let (client, mut server) = pair();
+        let writer = spawn(move || {
+            for part in [b"ab", b"cd", b"ef"] {
+                server.write_all(part).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            server
+        });
+        let mut all = [0_u8; 6];
+        let flags = libc::MSG_WAITALL;
+        assert_eq!(unsafe { libc::recv(client.as_raw_fd(), all.as_mut_ptr().cast(), 6, flags) }, 6);
+        assert_eq!(&all, b"abcdef");
+        let mut server = writer.join().unwrap();
+        let writer = spawn(move || {
+            server.write_all(b"gh").unwrap();
+            std::thread::sleep(Duration::from_millis(2));
+            server.write_all(b"ijk").unwrap();
+        });
+        let (first, second) = all.split_at_mut(3);
+        let mut buffers = [first, second]
+            .map(|part| libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() });
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        (message.msg_iov, message.msg_iovlen) = (buffers.as_mut_ptr(), 2);
+        assert_eq!(unsafe { libc::recvmsg(client.as_raw_fd(), &mut message, flags) }, 5, "until the end");
+        assert_eq!(&all[..5], b"ghijk");
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn nobody_listens_or_answers() {
+    patched(|| {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let (limit, nowhere) = (Duration::from_millis(5), "127.0.0.1:1".parse().unwrap());
+        assert!(TcpStream::connect_timeout(&nowhere, limit).is_err());
+    });
+}
+
+#[test]
+fn datagrams_come_when_they_come() {
+    patched(|| {
+        let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (from, to) = (b.local_addr().unwrap(), a.local_addr().unwrap());
+        let receiver = spawn(move || {
+            let mut buffer = [0; 16];
+            let (len, address) = a.recv_from(&mut buffer).unwrap();
+            (buffer[..len].to_vec(), address)
+        });
+        std::thread::yield_now();
+        b.send_to(b"hello", to).unwrap();
+        assert_eq!(receiver.join().unwrap(), (b"hello".to_vec(), from));
+    });
+}
+
+#[test]
+fn a_datagram_waits_for_room_and_stays_whole() {
+    patched(|| {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        let receiver = spawn(move || {
+            let mut buffer = [0; 64];
+            (0..1000_u32).all(|n| b.recv(&mut buffer).unwrap() == 4 && buffer[..4] == n.to_ne_bytes())
+        });
+        for n in 0..1000_u32 {
+            assert_eq!(a.send(&n.to_ne_bytes()).unwrap(), 4);
+        }
+        assert!(receiver.join().unwrap());
+    });
+}
+
+#[test]
+fn the_other_ends_shutdown_wakes_and_so_does_ones_own() {
+    patched(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let reader = spawn(move || (&a).read(&mut [0]).unwrap());
+        std::thread::yield_now();
+        b.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(reader.join().unwrap(), 0);
+
+        let listener = Rc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+        let waits = listener.clone();
+        let acceptor = spawn(move || waits.accept().unwrap_err().raw_os_error());
+        std::thread::yield_now();
+        unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+        assert_eq!(acceptor.join().unwrap(), Some(libc::EINVAL));
+    });
+}
+
+#[test]
+fn who_waits_for_a_descriptor_that_is_closed_is_told() {
+    patched(|| {
+        let (a, _b) = UnixStream::pair().unwrap();
+        let fd = a.as_raw_fd();
+        let reader = spawn(move || {
+            let mut byte = 0_u8;
+            let result = unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, 0) };
+            (result, std::io::Error::last_os_error().raw_os_error())
+        });
+        std::thread::yield_now();
+        drop(a);
+        // The number is used again at once.
+        let (c, d) = UnixStream::pair().unwrap();
+        assert!([c.as_raw_fd(), d.as_raw_fd()].contains(&fd));
+        assert_eq!(reader.join().unwrap(), (-1, Some(libc::EBADF)));
+        drop((c, d));
+    });
+}
+
+#[test]
+fn a_number_that_stands_for_another_socket_is_watched_anew() {
+    patched(|| {
+        for _ in 0..10 {
+            let (mut a, mut b) = UnixStream::pair().unwrap();
+            let reader = spawn(move || a.read(&mut [0; 8]).unwrap());
+            std::thread::yield_now();
+            b.write_all(b"x").unwrap();
+            assert_eq!(reader.join().unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_socket_that_is_always_ready_does_not_starve_the_others() {
+    let rounds = patched(|| {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let stop = Rc::new(std::cell::Cell::new(false));
+        let stopped = stop.clone();
+        let busy = spawn(move || {
+            let mut rounds = 0;
+            while !stopped.get() {
+                a.write_all(b"x").unwrap();
+                b.read_exact(&mut [0]).unwrap();
+                rounds += 1;
+                assert!(rounds < 100_000, "somebody else gets a turn");
+            }
+            rounds
+        });
+        std::thread::yield_now();
+        stop.set(true);
+        busy.join().unwrap()
+    });
+    assert!(rounds > 0);
+}
+
+#[test]
+fn sockets_of_greenlet_and_of_std_live_side_by_side() {
+    patched(|| {
+        let listener = greenlet::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            std::io::copy(&mut connection.clone(), &mut connection).unwrap()
+        });
+        let mut stream = TcpStream::connect(address).unwrap();
+        for _ in 0..200 {
+            stream.write_all(b"hello").unwrap();
+            stream.read_exact(&mut [0; 5]).unwrap();
+        }
+        drop(stream);
+        assert_eq!(server.join().unwrap(), 1000);
+    });
+}
