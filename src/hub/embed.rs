@@ -157,7 +157,8 @@ impl Hub {
             && self.timers.try_borrow_mut().is_ok()
             && self.remote_waiters.is_at_rest()
             && self.poller.is_at_rest()
-            && self.current().state.get() == FiberState::Running
+            // Who waits for the first time is given a record, and the allocator may want to wait as well.
+            && self.in_callback(|| self.current()).state.get() == FiberState::Running
     }
 
     /// As [`park`](Self::park), for one that must not be unwound.

@@ -42,7 +42,12 @@ impl Outsider {
 
 impl Outside {
     fn queue(&self, fd: RawFd) -> &WaitQueue<Outsider> {
-        let queues = self.queues.get_or_init(|| (0..QUEUES).map(|_| WaitQueue::new()).collect());
+        if self.queues.get().is_none() {
+            let queues = (0..QUEUES).map(|_| WaitQueue::new()).collect();
+            // The allocator may have waited, and somebody else been here first.
+            let _ = self.queues.set(queues);
+        }
+        let queues = self.queues.get().expect("just set");
         &queues[fd as usize % QUEUES]
     }
 

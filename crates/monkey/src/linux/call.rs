@@ -2,10 +2,11 @@
 
 use std::ffi::c_int;
 use std::mem::{self, MaybeUninit};
+use std::pin::pin;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, Ended, Sleeper};
 
 use super::raw::{call, call3, errno, error, set_errno};
 use crate::Part;
@@ -172,6 +173,14 @@ pub(super) fn sleep_until(part: Part, deadline: Instant) -> Ended {
     parked(part, || embed::sleep_until(deadline))
 }
 
+/// Waits until a time, even if the greenlet is to come to its end.
+pub(super) fn nap(part: Part, until: Instant) {
+    if let Some(sleeper) = Sleeper::new() {
+        let sleeper = pin!(sleeper);
+        parked(part, || sleeper.as_ref().sleep(Some(until)));
+    }
+}
+
 /// Lets others run.
 #[cold]
 pub(super) fn yield_now() -> Ended {
@@ -185,6 +194,22 @@ pub(super) fn is_nonblocking(fd: c_int) -> bool {
     // SAFETY: takes no memory.
     let flags = unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_GETFL as usize, 0) };
     flags < 0 || flags & libc::O_NONBLOCK as isize != 0
+}
+
+/// Makes a call in non-blocking mode, and puts the mode back. Nobody else runs on this thread meanwhile.
+pub(super) fn without_blocking(fd: c_int, operation: impl FnOnce() -> isize) -> isize {
+    let control = |command: c_int, flags: isize| {
+        // SAFETY: takes no memory.
+        unsafe { call3(libc::SYS_fcntl, fd as usize, command as usize, flags as usize) }
+    };
+    let flags = control(libc::F_GETFL, 0);
+    if flags < 0 || flags & libc::O_NONBLOCK as isize != 0 {
+        return operation();
+    }
+    control(libc::F_SETFL, flags | libc::O_NONBLOCK as isize);
+    let result = operation();
+    control(libc::F_SETFL, flags);
+    result
 }
 
 /// Whether it is of the kind that is always ready.

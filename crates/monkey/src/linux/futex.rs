@@ -11,7 +11,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_long};
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use greenlet::hub::embed::{Ended, Sleeper, has_hub};
@@ -69,12 +69,17 @@ unsafe fn futex(args: Arguments) -> isize {
     } else {
         Part::Sync.count_passed();
     }
-    // SAFETY: the caller's word, here and below.
+    // SAFETY: the caller's word.
     match operation & libc::FUTEX_CMD_MASK {
+        // SAFETY: as above.
         libc::FUTEX_WAIT if has_hub() => unsafe { wait_for_call(args, u32::MAX) },
+        // SAFETY: as above.
         libc::FUTEX_WAIT_BITSET if has_hub() => unsafe { wait_for_call(args, bits as u32) },
+        // SAFETY: as above.
         libc::FUTEX_WAKE => unsafe { wake_for_call(args, value as c_int, u32::MAX) },
+        // SAFETY: as above.
         libc::FUTEX_WAKE_BITSET => unsafe { wake_for_call(args, value as c_int, bits as u32) },
+        // SAFETY: as above.
         _ => unsafe { call(libc::SYS_futex, args) },
     }
 }
@@ -103,12 +108,21 @@ unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
     let waited =
         if odd { None } else { unsafe { wait(address as *const AtomicU32, value as u32, bits, until) } };
     match waited {
-        // SAFETY: as above.
-        None => unsafe { call(libc::SYS_futex, args) },
+        None => {
+            BLOCKED_HUBS.fetch_add(1, Ordering::SeqCst);
+            // SAFETY: as above.
+            let result = unsafe { call(libc::SYS_futex, args) };
+            BLOCKED_HUBS.fetch_sub(1, Ordering::SeqCst);
+            result
+        }
         Some(result) if result == error(libc::ETIMEDOUT) && until != deadline => 0,
         Some(result) => result,
     }
 }
+
+/// How many threads with a hub wait in the kernel, where they could not park. A wake that such a thread needs
+/// may not be spent on a greenlet that waits for the same futex and can only run on that very thread.
+static BLOCKED_HUBS: AtomicUsize = AtomicUsize::new(0);
 
 /// # Safety
 ///
@@ -116,10 +130,12 @@ unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
 unsafe fn wake_for_call(mut args: Arguments, count: c_int, bits: u32) -> isize {
     let count = usize::try_from(count).unwrap_or(0);
     let woken = wake(args[0], count, bits);
-    if woken > 0 && woken >= count {
-        return woken as isize;
+    if BLOCKED_HUBS.load(Ordering::SeqCst) == 0 {
+        if woken > 0 && woken >= count {
+            return woken as isize;
+        }
+        args[2] -= woken;
     }
-    args[2] -= woken;
     // SAFETY: the caller's word.
     let others = unsafe { call(libc::SYS_futex, args) };
     if others < 0 { others } else { others + woken as isize }

@@ -24,7 +24,9 @@ mod readiness;
 mod sockets;
 mod streams;
 mod take_over;
+mod threads;
 mod time;
+mod transfer;
 
 use crate::{Part, Unsupported};
 
@@ -41,11 +43,11 @@ pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
         Part::Time => &[time::SYMBOLS],
         Part::Poll => &[readiness::SYMBOLS],
         Part::Process => &[process::SYMBOLS],
-        Part::Files => &[streams::SYMBOLS, descriptors::SYMBOLS, locks::SYMBOLS],
+        Part::Files => &[streams::SYMBOLS, descriptors::SYMBOLS, locks::SYMBOLS, transfer::SYMBOLS],
         #[cfg(not(target_feature = "crt-static"))]
         Part::Names => &[names::SYMBOLS],
         #[cfg(target_feature = "crt-static")]
         Part::Names => &[],
-        Part::Sync => &[futex::SYMBOLS],
+        Part::Sync => &[futex::SYMBOLS, threads::SYMBOLS],
     }
 }

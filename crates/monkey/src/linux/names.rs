@@ -79,14 +79,17 @@ unsafe fn look_up(
     found: *mut *mut addrinfo,
 ) -> c_int {
     let Some(next) = next else { return libc::EAI_SYSTEM };
-    // SAFETY: the caller's word, here and below.
+    // SAFETY: the caller's word.
     let function: GetAddrInfo = unsafe { std::mem::transmute(next) };
+    // SAFETY: as above.
     if !embed::can_wait() || !unsafe { takes_time(node, hints) } {
+        // SAFETY: as above.
         return unsafe { function(node, service, hints, found) };
     }
     if embed::is_interrupted() {
         return canceled();
     }
+    // SAFETY: as above.
     let owned = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
     let plain_hints = |hints: &addrinfo| addrinfo {
         ai_addrlen: 0,
@@ -99,6 +102,7 @@ unsafe fn look_up(
         function,
         node: owned(node),
         service: owned(service),
+        // SAFETY: the caller's word.
         hints: unsafe { hints.as_ref() }.map(plain_hints),
         answer: Cell::new(Answer { result: libc::EAI_SYSTEM, errno: 0, found: ptr::null_mut() }),
         state: AtomicU32::new(ASKED),
@@ -109,12 +113,14 @@ unsafe fn look_up(
         ANSWERED => {
             let answer = lookup.answer.get();
             if answer.result == 0 {
+                // SAFETY: the caller's word.
                 unsafe { *found = answer.found };
             } else if answer.result == libc::EAI_SYSTEM {
                 set_errno(answer.errno);
             }
             answer.result
         }
+        // SAFETY: the caller's word.
         REFUSED => unsafe { function(node, service, hints, found) },
         _ => canceled(),
     }
@@ -129,6 +135,7 @@ unsafe fn takes_time(node: *const c_char, hints: *const addrinfo) -> bool {
     let mut address = [0_u8; 16];
     // SAFETY: the caller's word, and there is room for the larger kind of address.
     let mut is_address = |family| unsafe { inet_pton(family, node, address.as_mut_ptr().cast()) == 1 };
+    // SAFETY: as above.
     let numeric = unsafe { hints.as_ref() }.is_some_and(|hints| hints.ai_flags & libc::AI_NUMERICHOST != 0);
     !node.is_null() && !numeric && !is_address(libc::AF_INET) && !is_address(libc::AF_INET6)
 }

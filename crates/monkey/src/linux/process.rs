@@ -64,7 +64,7 @@ unsafe fn wait_by_kind(kind: idtype_t, id: id_t, about: *mut siginfo_t, options:
     // Whether there was one shows only in what is told of it.
     let mut own = MaybeUninit::<siginfo_t>::zeroed();
     let told = if about.is_null() { own.as_mut_ptr() } else { about };
-    // SAFETY: the arguments of a call that was taken over, here and below. Zero is a siginfo_t.
+    // SAFETY: the arguments of a call that was taken over. Zero is a siginfo_t.
     let ask = || unsafe {
         told.write_bytes(0, 1);
         match wait_by_kind_plainly(kind, id, told, options | libc::WNOHANG) {
@@ -77,6 +77,7 @@ unsafe fn wait_by_kind(kind: idtype_t, id: id_t, about: *mut siginfo_t, options:
         libc::P_PIDFD => Some(Child { fd: id as c_int, owned: false }),
         _ => None,
     };
+    // SAFETY: as above.
     let block = || unsafe { wait_by_kind_plainly(kind, id, about, options) };
     until_there_is_one(options, child, ask, block).min(0)
 }

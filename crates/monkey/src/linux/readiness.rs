@@ -136,9 +136,10 @@ unsafe fn ppoll_plainly(
     mask: *const c_void,
 ) -> isize {
     // The kernel writes what is left of the time, and libc does not.
-    // SAFETY: the caller's word, here and below.
+    // SAFETY: the caller's word.
     let copy = unsafe { timeout.as_ref() }.copied();
     let timeout = copy.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: as above.
     unsafe {
         call(libc::SYS_ppoll, [fds as usize, count as usize, timeout as usize, mask as usize, MASK_SIZE, 0])
     }
@@ -197,11 +198,12 @@ unsafe fn poll_or_wait(
         // Not a time at all: the kernel says so.
         return block();
     }
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let ask = || unsafe { poll_at_once(fds, count as usize) };
     let wait = |deadline| {
         // An array that is none was an error when it was asked for.
         let fds =
+            // SAFETY: as above.
             if fds.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(fds, count as usize) } };
         wait_for_any(fds, deadline)
     };
@@ -243,7 +245,7 @@ const SET_SIZE: usize = libc::FD_SETSIZE;
 impl Select {
     /// # Safety
     ///
-    /// The sets are as `select` takes them, here and below.
+    /// The sets are as `select` takes them.
     unsafe fn block_for(&self, timeout: *mut timeval) -> isize {
         // SAFETY: the caller's word.
         let mut time = unsafe { timeout.as_ref() }.map(|time| timespec {
@@ -251,7 +253,9 @@ impl Select {
             tv_nsec: (time.tv_usec as libc::c_long).saturating_mul(1000),
         });
         let result =
+            // SAFETY: as above.
             unsafe { self.ask(time.as_mut().map_or(std::ptr::null_mut(), |time| time), std::ptr::null()) };
+        // SAFETY: as above.
         if let (Some(time), Some(timeout)) = (time, unsafe { timeout.as_mut() }) {
             (timeout.tv_sec, timeout.tv_usec) = (time.tv_sec, (time.tv_nsec / 1000) as libc::suseconds_t);
         }
@@ -261,6 +265,7 @@ impl Select {
     unsafe fn block(&self, timeout: *const timespec, mask: *const c_void) -> isize {
         // SAFETY: the caller's word. The kernel writes what is left of the time, and libc does not.
         let mut time = unsafe { timeout.as_ref() }.copied();
+        // SAFETY: as above.
         unsafe { self.ask(time.as_mut().map_or(std::ptr::null_mut(), |time| time), mask) }
     }
 
@@ -275,8 +280,9 @@ impl Select {
     }
 
     unsafe fn perform_for(&self, timeout: *mut timeval) -> isize {
-        // SAFETY: the caller's word, here and below.
+        // SAFETY: the caller's word.
         let Some(given) = (unsafe { timeout.as_mut() }) else {
+            // SAFETY: as above.
             return unsafe { self.perform(None, || self.block_for(timeout)) };
         };
         let (Ok(seconds), Ok(microseconds)) = (u64::try_from(given.tv_sec), u64::try_from(given.tv_usec))
@@ -285,6 +291,7 @@ impl Select {
         };
         let time = Duration::from_secs(seconds).saturating_add(Duration::from_micros(microseconds));
         let deadline = after(time);
+        // SAFETY: as above.
         let result = unsafe { self.perform(Some(time), || self.block_for(timeout)) };
         // Linux says how much time is left.
         let left = deadline.saturating_duration_since(Instant::now());
@@ -294,7 +301,7 @@ impl Select {
     }
 
     unsafe fn perform_until(&self, timeout: *const timespec, mask: *const c_void) -> isize {
-        // SAFETY: the caller's word, here and below.
+        // SAFETY: the caller's word.
         unsafe {
             let time = duration(timeout);
             if !mask.is_null() || (time.is_none() && !timeout.is_null()) {

@@ -8,7 +8,8 @@ use greenlet::hub::embed::{self, Ended};
 use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::call::{
-    CANCELED, Call, How, Patience, WOULD_BLOCK, is_nonblocking, is_ready, socket_option, yield_now,
+    CANCELED, Call, How, Patience, WOULD_BLOCK, is_nonblocking, is_ready, socket_option, without_blocking,
+    yield_now,
 };
 use super::pieces::Pieces;
 use super::raw::{answer, answer_int, call, call3, error};
@@ -155,20 +156,23 @@ impl Receive {
     ///
     /// As [`once`](Self::once).
     unsafe fn perform(&self) -> isize {
-        // SAFETY: the caller's word, here and below.
+        // SAFETY: the caller's word.
         if never_blocks(self.flags) {
+            // SAFETY: as above.
             return unsafe { self.once(How::Block, 0) };
         }
         let call = Call::reading(Part::Socket, self.fd);
         if wants_all(self.fd, self.flags) {
+            // SAFETY: as above.
             return call.perform_all(self.len, |how, done| unsafe { self.once(how, done) });
         }
+        // SAFETY: as above.
         call.perform(|how| unsafe { self.once(how, 0) })
     }
 }
 
 unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let receive = |how| unsafe {
         call3(libc::SYS_recvmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
     };
@@ -179,11 +183,13 @@ unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> isiz
     if !wants_all(fd, flags) {
         return call.perform(receive);
     }
+    // SAFETY: as above.
     let pieces = unsafe { message_pieces(message) };
     call.perform_all(pieces.len(), |how, done| match done {
         0 => receive(how),
         _ => {
             let (buffer, len) = pieces.after(done);
+            // SAFETY: the caller's word.
             unsafe { Receive::new(fd, buffer as *mut c_void, len, flags & !libc::MSG_WAITALL).once(how, 0) }
         }
     })
@@ -196,7 +202,7 @@ unsafe fn message_pieces<'a>(message: *const msghdr) -> Pieces<'a> {
     const NONE: *const iovec = ptr::null();
     // SAFETY: the caller's word.
     unsafe {
-        let buffers = message.as_ref().map_or((NONE, 0), |m| (m.msg_iov.cast_const(), m.msg_iovlen as usize));
+        let buffers = message.as_ref().map_or((NONE, 0), |m| (m.msg_iov.cast_const(), m.msg_iovlen as _));
         Pieces::new(buffers.0, buffers.1)
     }
 }
@@ -233,19 +239,21 @@ unsafe fn send_all(
 }
 
 unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let send = |how| unsafe {
         call3(libc::SYS_sendmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
     };
     if flags & libc::MSG_DONTWAIT != 0 {
         return send(How::Block);
     }
+    // SAFETY: as above.
     let pieces = unsafe { message_pieces(message) };
     // What comes with the data goes with its first part.
     Call::writing(Part::Socket, fd).perform_all(pieces.len(), |how, done| match done {
         0 => send(how),
         _ => {
             let (buffer, len) = pieces.after(done);
+            // SAFETY: as above.
             unsafe { send_some(fd, buffer, len, flags | flag(how), ptr::null(), 0) }
         }
     })
@@ -316,21 +324,4 @@ fn outcome(call: Call, deadline: Option<std::time::Instant>) -> isize {
         }
     }
     error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF))
-}
-
-/// Makes a call in non-blocking mode, and puts the mode back.
-pub(super) fn without_blocking(fd: c_int, operation: impl FnOnce() -> isize) -> isize {
-    let set = |flags: isize| {
-        // SAFETY: takes no memory.
-        unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_SETFL as usize, flags as usize) }
-    };
-    // SAFETY: as above.
-    let flags = unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_GETFL as usize, 0) };
-    if flags < 0 {
-        return flags;
-    }
-    set(flags | libc::O_NONBLOCK as isize);
-    let result = operation();
-    set(flags);
-    result
 }

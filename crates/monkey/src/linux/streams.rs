@@ -62,26 +62,32 @@ unsafe fn vectored_nowait(number: libc::c_long, fd: c_int, buffers: *const iovec
 }
 
 unsafe fn read_some(fd: c_int, buffer: *mut c_void, len: size_t) -> isize {
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let result = Call::reading(Part::Files, fd).perform(|how| match how {
         How::Try => {
             let piece = iovec { iov_base: buffer, iov_len: len };
+            // SAFETY: as above.
             unsafe { vectored_nowait(libc::SYS_preadv2, fd, &piece, 1) }
         }
+        // SAFETY: as above.
         How::Ready | How::Block => unsafe { call3(libc::SYS_read, fd as usize, buffer as usize, len) },
     });
+    // SAFETY: as above.
     unsafe { complete(fd, result, len, |done| (buffer as usize + done, len - done)) }
 }
 
 unsafe fn read_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isize {
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let pieces = unsafe { Pieces::new(buffers, count as usize) };
     let result = Call::reading(Part::Files, fd).perform(|how| match how {
+        // SAFETY: as above.
         How::Try => unsafe { vectored_nowait(libc::SYS_preadv2, fd, buffers, count as usize) },
+        // SAFETY: as above.
         How::Ready | How::Block => unsafe {
             call3(libc::SYS_readv, fd as usize, buffers as usize, count as usize)
         },
     });
+    // SAFETY: as above.
     unsafe { complete(fd, result, pieces.len(), |done| pieces.after(done)) }
 }
 
@@ -114,20 +120,24 @@ unsafe fn write_all(fd: c_int, buffer: *const c_void, len: size_t) -> isize {
 }
 
 unsafe fn write_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isize {
-    // SAFETY: the arguments of a call that was taken over, here and below.
+    // SAFETY: the arguments of a call that was taken over.
     let pieces = unsafe { Pieces::new(buffers, count as usize) };
     let len = pieces.len();
     Call::writing(Part::Files, fd).perform_all(len, |how, done| match how {
+        // SAFETY: as above.
         How::Try if done == 0 => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
         How::Ready if len > libc::PIPE_BUF => {
             let (buffer, len) = pieces.after(done);
+            // SAFETY: as above.
             unsafe { write_some(how, fd, buffer, len) }
         }
+        // SAFETY: as above.
         How::Ready | How::Block if done == 0 => unsafe {
             call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize)
         },
         _ => {
             let (buffer, len) = pieces.after(done);
+            // SAFETY: the caller's word.
             unsafe { write_some(how, fd, buffer, len) }
         }
     })

@@ -161,3 +161,52 @@ fn a_read_is_told_when_another_descriptor_takes_the_number() {
         assert_eq!(reading.join().unwrap(), (-1, Some(libc::EBADF)));
     });
 }
+
+#[test]
+fn copies_within_the_kernel_wait_for_both_ends() {
+    use std::os::unix::net::UnixStream;
+
+    patched(|| {
+        // std has the kernel copy: from a file to a socket, and from a pipe to a socket.
+        let path = path("copied");
+        let data: Vec<u8> = (0..3 << 20).map(|n| (n / 99) as u8).collect();
+        fs::write(&path, &data).unwrap();
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let (mut to, mut from) = UnixStream::pair().unwrap();
+        let piped = data.clone();
+        let feeding = spawn(move || writer.write_all(&piped).unwrap());
+        let reading = spawn(move || {
+            let mut all = Vec::new();
+            from.read_to_end(&mut all).unwrap();
+            all
+        });
+        let file = fs::File::open(&path).unwrap();
+        assert_eq!(std::io::copy(&mut &file, &mut to).unwrap(), data.len() as u64);
+        assert_eq!(std::io::copy(&mut reader, &mut to).unwrap(), data.len() as u64);
+        assert_eq!(unsafe { libc::fcntl(to.as_raw_fd(), libc::F_GETFL) } & libc::O_NONBLOCK, 0);
+        drop(to);
+        assert!(reading.join().unwrap() == [&*data, &*data].concat());
+        feeding.join().unwrap();
+        fs::remove_file(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_splice_waits_for_what_is_not_there_yet() {
+    use std::os::unix::net::UnixStream;
+    use std::ptr::null_mut;
+
+    patched(|| {
+        let (mut to, from) = UnixStream::pair().unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let splicing = spawn(move || unsafe {
+            libc::splice(from.as_raw_fd(), null_mut(), writer.as_raw_fd(), null_mut(), 100, 0)
+        });
+        std::thread::yield_now();
+        to.write_all(b"hello").unwrap();
+        assert_eq!(splicing.join().unwrap(), 5);
+        let mut all = String::new();
+        reader.read_to_string(&mut all).unwrap();
+        assert_eq!(all, "hello");
+    });
+}

@@ -1,5 +1,6 @@
 //! Code that knows nothing of greenlets, in greenlets, with everything taken over.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "calls of C functions with what they take")]
 
 mod c;
 mod files;

@@ -121,7 +121,7 @@ fn a_time_that_is_over_ends_the_wait() {
             let (readers, _writers) = pipes(2);
             let fds: Vec<_> = readers.iter().map(AsRawFd::as_raw_fd).collect();
             for timeout in [0, 3] {
-                let others = spawn(|| std::thread::yield_now());
+                let others = spawn(std::thread::yield_now);
                 assert_eq!(wait(&fds, timeout), (0, vec![]), "{name}, {timeout} ms");
                 others.join().unwrap();
             }

@@ -72,6 +72,7 @@ fn a_child_is_waited_for_by_every_function_that_can() {
     patched(|| {
         use std::os::unix::process::CommandExt;
         for (n, wait) in WAITS.into_iter().enumerate() {
+            #[expect(clippy::zombie_processes, reason = "by `wait`, below")]
             let mut child =
                 shell("read line; exit 7").stdin(Stdio::piped()).process_group(0).spawn().unwrap();
             let pid = child.id() as libc::pid_t;

@@ -264,3 +264,19 @@ fn a_futex_says_what_the_kernels_says() {
         assert_eq!(futex::wait(&word, 1, FUTEX_WAIT, None), 0, "shared: look again now and then");
     });
 }
+
+#[test]
+fn the_end_of_a_thread_is_waited_for() {
+    patched(|| {
+        let (mutex, condition) = &*Box::leak(Box::new((Mutex::new(false), Condvar::new())));
+        let joining = spawn(move || {
+            let wait = move || drop(condition.wait_while(mutex.lock().unwrap(), |go| !*go).unwrap());
+            thread::spawn(wait).join().unwrap();
+        });
+        thread::yield_now();
+        assert!(!joining.is_finished());
+        *mutex.lock().unwrap() = true;
+        condition.notify_all();
+        joining.join().unwrap();
+    });
+}
