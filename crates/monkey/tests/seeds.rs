@@ -2,6 +2,7 @@
 //!
 //! Each runs as a program of its own, because what is taken over stays so.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![allow(clippy::duplicate_mod, reason = "two of the programs share a web")]
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};

@@ -104,9 +104,11 @@ unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
     let shared = operation & libc::FUTEX_PRIVATE_FLAG == 0;
     let look_again = shared.then(|| after(SHARED));
     let until = look_again.into_iter().chain(deadline).min();
-    // SAFETY: as above; the address is that of a futex, if it is one at all.
-    let waited =
-        if odd { None } else { unsafe { wait(address as *const AtomicU32, value as u32, bits, until) } };
+    let waited = match odd {
+        true => None,
+        // SAFETY: as above; the address is that of a futex, if it is one at all.
+        false => unsafe { wait(address as *const AtomicU32, value as u32, bits, until) },
+    };
     match waited {
         None => {
             BLOCKED_HUBS.fetch_add(1, Ordering::SeqCst);
