@@ -255,7 +255,8 @@ impl<const N: usize> Drop for Leaving<'_, N> {
 /// use greenlet::hub::embed::{Ended, Sleeper};
 ///
 /// greenlet::yield_now(); // this thread has a hub now
-/// let sleeper = std::pin::pin!(Sleeper::new().unwrap());
+/// // SAFETY: it stays in this function.
+/// let sleeper = std::pin::pin!(unsafe { Sleeper::new() }.unwrap());
 /// // SAFETY: it exists.
 /// unsafe { Sleeper::wake(&raw const *sleeper) };
 /// assert_eq!(sleeper.as_ref().sleep(None), Ended::Woken);
@@ -276,7 +277,12 @@ const WOKEN: u8 = 2;
 
 impl Sleeper {
     /// The current greenlet, about to sleep; `None` where nobody [can wait](can_wait).
-    pub fn new() -> Option<Self> {
+    ///
+    /// # Safety
+    ///
+    /// It goes away before that greenlet does, and nobody else sleeps with it: it is a local variable of the
+    /// function that sleeps.
+    pub unsafe fn new() -> Option<Self> {
         let hub = hub_at_rest()?;
         Some(Self {
             fiber: NonNull::from(hub.current()),
@@ -322,7 +328,7 @@ impl Sleeper {
     /// On its own thread: it has been woken.
     pub(super) fn note(&self, hub: &Hub) {
         self.state.store(WOKEN, Ordering::Release);
-        // SAFETY: the sleeper goes away before its greenlet.
+        // SAFETY: the sleeper goes away before its greenlet, by the word of whoever made it.
         hub.make_ready(unsafe { self.fiber.as_ref() });
     }
 

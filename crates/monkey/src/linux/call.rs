@@ -175,7 +175,8 @@ pub(super) fn sleep_until(part: Part, deadline: Instant) -> Ended {
 
 /// Waits until a time, even if the greenlet is to come to its end.
 pub(super) fn nap(part: Part, until: Instant) {
-    if let Some(sleeper) = Sleeper::new() {
+    // SAFETY: it is a local variable.
+    if let Some(sleeper) = unsafe { Sleeper::new() } {
         let sleeper = pin!(sleeper);
         parked(part, || sleeper.as_ref().sleep(Some(until)));
     }

@@ -157,7 +157,8 @@ pub(super) unsafe fn wait(
     let mut waiter = pin!(Waiter {
         futex: futex as usize,
         bits,
-        sleeper: Sleeper::new()?,
+        // SAFETY: it is part of a local variable.
+        sleeper: unsafe { Sleeper::new() }?,
         next: ptr::null_mut(),
         queued: true,
     });

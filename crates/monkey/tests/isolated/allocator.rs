@@ -23,7 +23,7 @@ unsafe impl GlobalAlloc for Locked {
             COUNT.set(COUNT.get() + 1);
         }
         let _guard = LOCK.lock().unwrap();
-        if layout.size() % 16 == 0 {
+        if layout.size().is_multiple_of(16) {
             // Others come while it is held.
             unsafe { libc::syscall(libc::SYS_sched_yield) };
         }
