@@ -46,6 +46,7 @@
     .cfi_def_cfa_offset 8
     .cfi_register rip, rax
     jmp rax
-    // As at the end of switch_out_of_line.s.
+    // As at the end of switch_out_of_line.s. Not as a difference: LLVM's assembler takes that from the
+    // offset before the restored state.
     .cfi_restore_state
-    .cfi_adjust_cfa_offset -24
+    .cfi_def_cfa_offset 48
