@@ -75,6 +75,8 @@ pub(crate) struct Hub {
     remote: Arc<Remote>,
     /// Greenlets that wait for another thread.
     remote_waiters: remote::Waiters,
+    /// Empty, but for the time in which posts from elsewhere are seen to.
+    seen_posts: Cell<Vec<remote::Post>>,
     /// Greenlets that look again when a [`Bell`] is rung.
     bell: WaitQueue,
     /// Greenlets that run when nobody else is ready.
@@ -191,6 +193,7 @@ impl Hub {
             timers: RefCell::default(),
             remote: Arc::new(Remote::new(poller.waker())),
             remote_waiters: remote::Waiters::default(),
+            seen_posts: Cell::default(),
             bell: WaitQueue::new(),
             idlers: WaitQueue::new(),
             joining: Cell::new(None),

@@ -19,9 +19,12 @@ use super::embed::Sleeper;
 use super::poller::Waker;
 use super::{Fiber, Hub};
 
+/// After a flood of posts, memory for so many is kept.
+const KEPT_ROOM: usize = 1024;
+
 type Call = Box<dyn FnOnce(&Hub) + Send>;
 
-enum Post {
+pub(super) enum Post {
     Wake(RemoteKey),
     Call(Call),
 }
@@ -121,13 +124,19 @@ impl Remote {
         }
         #[cfg(target_os = "linux")]
         self.wake_sleepers(hub);
-        let posts = self.inbox().as_mut().map(std::mem::take).unwrap_or_default();
-        for post in posts {
+        // The two vectors change places, so that neither grows anew each time.
+        let mut posts = hub.seen_posts.take();
+        if let Some(inbox) = self.inbox().as_mut() {
+            std::mem::swap(inbox, &mut posts);
+        }
+        for post in posts.drain(..) {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
                 Post::Call(call) => hub.in_callback(|| call(hub)),
             }
         }
+        posts.shrink_to(KEPT_ROOM);
+        hub.seen_posts.set(posts);
     }
 
     /// Has the hub note that a sleeper is woken. Takes no lock and allocates nothing. The sleeper exists until
