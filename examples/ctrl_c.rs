@@ -19,8 +19,9 @@ impl Drop for Counter {
 
 pub(crate) fn main() -> io::Result<()> {
     let signals = Signals::new([SIGINT, SIGTERM])?;
-    let counting = spawn(|| {
-        let _counter = Counter;
+    let counter = Counter;
+    let counting = spawn(move || {
+        let _counter = counter;
         for second in 0.. {
             println!("{second}");
             sleep(Duration::from_secs(1));

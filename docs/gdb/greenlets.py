@@ -89,7 +89,7 @@ class Greenlet:
         if architecture not in LAYOUTS:
             raise gdb.GdbError(f"the layout of a suspended stack on {architecture} is not known here")
         registers, pointer, size = LAYOUTS[architecture]
-        stack_pointer = self.word("stack_pointer")
+        stack_pointer = self.word("continuation")
         wanted = dict(zip(registers, words(stack_pointer, len(registers))))
         wanted[pointer] = stack_pointer + size
         saved = {name: number(gdb.parse_and_eval(f"${name}")) for name in wanted}
@@ -111,20 +111,21 @@ def write_registers(values):
 
 def current():
     """The control block of the selected thread's current greenlet, or 0."""
-    for local in ("FAST", "SLOW"):
-        address = thread_local(f"greenlet::greenlet::thread::{local}")
-        if address:
-            return address
-    return 0
+    words = thread_local("greenlet::greenlet::words::WORDS", "greenlet::greenlet::words::Words")
+    return cell(words["fast"]) or cell(words["slow"])
 
 
-def thread_local(path):
+def cell(value):
+    return number(value["value"]["value"])
+
+
+def thread_local(path, kind):
     # A constant thread-local is a static in one of the closures that the standard library's macro makes.
     for closure in range(4):
         name = f"{path}::{{constant#0}}::{{closure#{closure}}}::__RUST_STD_INTERNAL_VAL"
         symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
-        if symbol and str(symbol.type).startswith("core::cell::Cell<"):
-            return number(symbol.value()["value"]["value"])
+        if symbol and str(symbol.type) == kind:
+            return symbol.value()
     raise gdb.GdbError("no debug information of greenlet, or of another version than this file is for")
 
 

@@ -128,18 +128,27 @@ fn forbid_guard_regions() {
     }
 }
 
+/// The number that the next descriptor would have.
+fn next_descriptor() -> u64 {
+    // SAFETY: closed again at once.
+    unsafe {
+        let next = libc::dup(0);
+        libc::close(next);
+        next as u64
+    }
+}
+
 #[test]
 fn hubs_that_get_no_descriptors_run_nothing() {
     passes("limits::hubs_that_get_no_descriptors_run_nothing", || {
         static RAN: AtomicUsize = AtomicUsize::new(0);
         let run = || hub::run_on(2, |_| RAN.fetch_add(1, Ordering::Relaxed));
+        let before = next_descriptor();
         hub::backend();
-        // SAFETY: closed again at once, it tells the next number.
-        let next = unsafe { libc::dup(0) };
-        // SAFETY: just made.
-        unsafe { libc::close(next) };
+        let next = next_descriptor();
+        let a_hub = next - before;
         // Enough for one of them.
-        limit(next as u64 + 5);
+        limit(next + 2 * a_hub - 1);
         let error = run().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
         assert_eq!(RAN.load(Ordering::Relaxed), 0);
