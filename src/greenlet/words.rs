@@ -17,13 +17,15 @@ pub(super) struct Words {
     pub(super) fast: Cell<*const Core>,
     /// The current greenlet when `fast` is null; null before first use.
     pub(super) slow: Cell<*const Core>,
-    hold: Cell<Hold>,
+    /// How many of each kind of [`Hold`] there are, in [units](Hold::unit). They need not end in the order
+    /// in which they began: who unwinds somebody may be unwound by a third one meanwhile.
+    holds: Cell<u32>,
     /// What the floors above keep here.
     kept: [Cell<*const ()>; 2],
 }
 
-/// Why nobody may wait now, if so. The larger one goes before the smaller one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Why nobody may wait now, if so. The later one goes before the earlier one.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hold {
     Nothing,
     /// A callback of the hub runs.
@@ -45,7 +47,7 @@ thread_local! {
         Words {
             fast: Cell::new(ptr::null()),
             slow: Cell::new(ptr::null()),
-            hold: Cell::new(Hold::Nothing),
+            holds: Cell::new(0),
             kept: [const { Cell::new(ptr::null()) }; 2],
         }
     };
@@ -77,7 +79,7 @@ impl Words {
     /// Makes these right, which belong to storage that is about to be in force, by those that are.
     pub(super) fn carry_over(&self) {
         with(|now| {
-            self.hold.set(now.hold.get());
+            self.holds.set(now.holds.get());
             self.kept[0].set(now.kept[0].get());
             self.kept[1].set(now.kept[1].get());
         });
@@ -111,22 +113,38 @@ pub(crate) fn keep(what: Kept, pointer: *const ()) {
     with(|words| words.kept[what as usize].set(pointer));
 }
 
+impl Hold {
+    /// What one of this kind counts for: calls in callbacks are in the lower half.
+    const fn unit(self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Callback => 1,
+            Self::Destructors => 1 << 16,
+        }
+    }
+}
+
 /// Why nobody may wait now, if so.
 #[inline(always)]
 pub(crate) fn held() -> Hold {
-    with(|words| words.hold.get())
+    match with(|words| words.holds.get()) {
+        0 => Hold::Nothing,
+        holds if holds < Hold::Destructors.unit() => Hold::Callback,
+        _ => Hold::Destructors,
+    }
 }
 
 /// Until the guard is dropped, nobody may wait.
 pub(crate) fn hold(why: Hold) -> Held {
-    with(|words| Held(words.hold.replace(words.hold.get().max(why))))
+    with(|words| words.holds.set(words.holds.get() + why.unit()));
+    Held(why)
 }
 
-/// What was in force before.
+/// One reason more not to wait, until it is dropped.
 pub(crate) struct Held(Hold);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        with(|words| words.hold.set(self.0));
+        with(|words| words.holds.set(words.holds.get() - self.0.unit()));
     }
 }

@@ -65,6 +65,7 @@ fn some_get_no_stack(tasks: usize, text: &str) {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer's own memory counts against the limit")]
 fn a_task_without_a_stack_ends_with_an_error_and_the_others_go_on() {
     if std::env::var_os("CROSS_RUNNER").is_some() {
         return; // The emulator has the address space.
@@ -81,6 +82,7 @@ fn a_task_without_a_stack_ends_with_an_error_and_the_others_go_on() {
 
 /// As on kernels before 6.13, where each guard page takes memory mappings, of which there are so many.
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer's own mappings count")]
 fn without_guard_regions_the_limit_of_mappings_is_named_and_the_others_go_on() {
     if std::env::var_os("CROSS_RUNNER").is_some() {
         return; // The emulator has neither this filter nor guard regions.

@@ -54,6 +54,7 @@ fn a_report_hook_that_panics_harms_nobody() {
 /// There is no stack for a task, so the hub drops its body where nothing may wait.
 // gevent 14
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer's own memory counts against the limit")]
 fn waiting_in_a_callback_of_the_hub_is_refused_and_the_hub_goes_on() {
     struct Waits(Rc<RefCell<String>>);
     impl Drop for Waits {

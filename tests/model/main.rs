@@ -75,3 +75,32 @@ fn difference<T: Value>(program: &[Op]) -> Option<String> {
     let show = |entry: Option<&Entry>| entry.map_or("the end".into(), |entry| format!("{entry:?}"));
     Some(format!("{before}then {}\nnot  {}", show(seen.get(same)), show(expected.get(same))))
 }
+
+#[test]
+fn a_program_in_which_a_killer_is_killed_by_whom_it_unwinds_does_what_the_rules_say() {
+    use crate::program::{Mode::*, Op::*, Target::*};
+    let program = [
+        Create(None),
+        Create(None),
+        Create(None),
+        Create(None),
+        Create(None),
+        CreateWithoutBody,
+        Create(None),
+        Create(None),
+        Create(None),
+        Switch(Back(1), Pass),
+        Switch(Back(2), Catch),
+        Throw(Back(2), Pass),
+        Create(None),
+        Switch(Back(0), Pass),
+        Keep(Back(2)),
+        Switch(Back(43), Pass),
+        Create(Some(Back(0))),
+        Kill(Back(34), Pass),
+        Switch(Back(0), Pass),
+    ];
+    if let Some(difference) = difference::<u64>(&program) {
+        panic!("{difference}");
+    }
+}

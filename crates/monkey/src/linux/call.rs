@@ -99,7 +99,12 @@ impl Call {
             return operation(How::Block);
         }
         if !embed::can_wait() {
-            return if panicking() { CANCELED } else { operation(How::Block) };
+            return match panicking() {
+                false => operation(How::Block),
+                // The message of a panic, for one, on its way to a terminal.
+                true if !can_ask && is_ready(self.fd, self.events) => operation(How::Ready),
+                true => CANCELED,
+            };
         }
         let mut patience = Patience::default();
         let deadline = self.deadline();

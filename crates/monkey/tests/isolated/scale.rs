@@ -74,7 +74,10 @@ fn ten_thousand_connections_of_std_net_on_one_thread() {
             client.join().unwrap();
         }
         assert_eq!(most.get(), connections, "all at the same time");
-        assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), 2, "libtest's and ours");
+        // An emulator has threads of its own.
+        if std::env::var_os("CROSS_RUNNER").is_none() {
+            assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), 2, "libtest's and ours");
+        }
     });
     if said.contains("only") {
         eprintln!("{said}");

@@ -158,7 +158,8 @@ fn nothing_to_wait_for_but_time() {
 fn what_is_wrong_is_an_error_as_ever() {
     patched(|| {
         let error = || std::io::Error::last_os_error().raw_os_error();
-        assert_eq!(unsafe { libc::epoll_wait(-1, ptr::null_mut(), 1, -1) }, -1);
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        assert_eq!(unsafe { libc::epoll_wait(-1, &mut event, 1, -1) }, -1);
         assert_eq!(error(), Some(libc::EBADF));
         let mut fd = libc::pollfd { fd: 1 << 20, events: libc::POLLIN, revents: 0 };
         assert_eq!(unsafe { libc::poll(&mut fd, 1, -1) }, 1);

@@ -71,7 +71,9 @@ fn a_child_is_waited_for_by_every_function_that_can() {
     ];
     patched(|| {
         use std::os::unix::process::CommandExt;
-        for (n, wait) in WAITS.into_iter().enumerate() {
+        // An emulator runs a `vfork` as a `fork`: then the child is not in its group yet.
+        let emulated = std::env::var_os("CROSS_RUNNER").is_some();
+        for (n, wait) in WAITS.into_iter().take(WAITS.len() - usize::from(emulated)).enumerate() {
             #[expect(clippy::zombie_processes, reason = "by `wait`, below")]
             let mut child =
                 shell("read line; exit 7").stdin(Stdio::piped()).process_group(0).spawn().unwrap();
