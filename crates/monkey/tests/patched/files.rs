@@ -32,16 +32,47 @@ fn a_pipe_is_waited_for_at_both_ends() {
     });
 }
 
+/// Both ends of a new one.
+fn fifo(name: &str) -> (File, File) {
+    let path = path(name);
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    // Opened for both, so that opening need not wait.
+    let open = || File::options().read(true).write(true).open(&path).unwrap();
+    let ends = (open(), open());
+    fs::remove_file(&path).unwrap();
+    ends
+}
+
+/// As the message of a panic is, on a terminal: the kernel cannot be asked not to wait for either.
+#[test]
+fn what_is_written_to_a_fifo_while_a_greenlet_unwinds_arrives() {
+    struct Writer(File);
+    impl Drop for Writer {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking());
+            self.0.write_all(b"the end").unwrap();
+        }
+    }
+    patched(|| {
+        let (mut reader, writer) = fifo("fifo of the end");
+        let task = spawn(move || {
+            let _writer = Writer(writer);
+            greenlet::sleep(std::time::Duration::from_secs(3600));
+        });
+        greenlet::yield_now();
+        task.kill().unwrap();
+        task.wait(None);
+        let mut text = [0; 7];
+        reader.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"the end");
+    });
+}
+
 #[test]
 fn a_fifo_is_waited_for_at_both_ends() {
     patched(|| {
-        let path = path("fifo");
-        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        // Opened for both, so that opening need not wait.
-        let open = || File::options().read(true).write(true).open(&path).unwrap();
-        let (mut reader, mut writer) = (open(), open());
-        fs::remove_file(&path).unwrap();
+        let (mut reader, mut writer) = fifo("fifo");
         const LEN: usize = 300_000;
         let reading = spawn(move || {
             let mut all = vec![0; LEN];
