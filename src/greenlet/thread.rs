@@ -14,7 +14,7 @@ use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::storage::{OwnStorage, Storage};
-use super::words::{self, fast_current, slow_current};
+use super::words::{self, Hold, fast_current, slow_current};
 use super::{counting, life, trace, unwind};
 use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
@@ -170,10 +170,12 @@ impl Thread {
             self.exchange_float_control(block);
         }
         let place = self.storage.cross_to(block);
+        // In the thread's own storage, the panic of somebody who has storage of its own does not show.
         let is_fast = block.refs.get() > 0
             && !self.slow.get()
             && self.float_control.get().is_none()
-            && block.storage() == OwnStorage::No;
+            && block.storage() == OwnStorage::No
+            && !(cfg!(own_tls) && words::held() == Hold::Destructors);
         match place {
             Some(place) => place.words().set_current(block, is_fast),
             None => words::with(|words| words.set_current(block, is_fast)),

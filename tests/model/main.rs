@@ -4,18 +4,21 @@
 //! `trace.rs` has the words for what is observed. To learn how greenlets behave, read `rules.rs`; to
 //! read a failure, know that every line of it begins with the number of the greenlet that ran.
 //!
-//! `PROPTEST_CASES` sets how many programs each test runs.
+//! The programs are the same each time, unless other ones are [asked for](random::config).
 
 mod program;
+#[path = "../common/random.rs"]
+mod random;
 mod real;
 mod rules;
 mod smaller;
 mod trace;
 mod value;
 
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
 use crate::program::{Op, programs};
+use crate::random::config;
 use crate::smaller::smaller;
 use crate::trace::Entry;
 use crate::value::{Large, Value};
@@ -42,7 +45,7 @@ fn programs_that_send_large_values_do_what_the_rules_say() {
 fn check<T: Value>(most: usize) {
     let compare =
         |program: Vec<Op>| difference::<T>(&program).map_or(Ok(()), |_| Err(TestCaseError::fail("")));
-    match TestRunner::new(config()).run(&programs(most), compare) {
+    match TestRunner::new(config(200, 2000)).run(&programs(most), compare) {
         Ok(()) => {}
         Err(TestError::Fail(_, program)) => {
             let program = smaller(program, |program| difference::<T>(program).is_some());
@@ -51,12 +54,6 @@ fn check<T: Value>(most: usize) {
         }
         Err(error) => panic!("{error}"),
     }
-}
-
-fn config() -> Config {
-    let cases = if cfg!(debug_assertions) { 200 } else { 2000 };
-    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    Config { failure_persistence: None, ..Config::with_cases(asked_for.unwrap_or(cases)) }
 }
 
 /// How a program differs from the rules, if it does.
@@ -76,10 +73,17 @@ fn difference<T: Value>(program: &[Op]) -> Option<String> {
     Some(format!("{before}then {}\nnot  {}", show(seen.get(same)), show(expected.get(same))))
 }
 
+/// Runs one program, which once did something else.
+fn check_program(program: &[Op]) {
+    if let Some(difference) = difference::<u64>(program) {
+        panic!("{difference}");
+    }
+}
+
 #[test]
 fn a_program_in_which_a_killer_is_killed_by_whom_it_unwinds_does_what_the_rules_say() {
     use crate::program::{Mode::*, Op::*, Target::*};
-    let program = [
+    check_program(&[
         Create(None),
         Create(None),
         Create(None),
@@ -99,8 +103,29 @@ fn a_program_in_which_a_killer_is_killed_by_whom_it_unwinds_does_what_the_rules_
         Create(Some(Back(0))),
         Kill(Back(34), Pass),
         Switch(Back(0), Pass),
-    ];
-    if let Some(difference) = difference::<u64>(&program) {
-        panic!("{difference}");
-    }
+    ]);
+}
+
+/// The panic is in one greenlet's own thread-local storage, and the switch that must be refused is in
+/// another's that has none.
+#[test]
+fn a_program_in_which_a_panic_unwinds_somebody_who_would_switch_away_does_what_the_rules_say() {
+    use crate::program::{Mode::*, Op::*, Target::*};
+    check_program(&[
+        Create(None),
+        Drop(Back(0)),
+        Create(None),
+        Create(None),
+        Create(None),
+        Create(None),
+        Switch(Back(3), Pass),
+        Switch(Back(2), Pass),
+        Switch(Back(0), Catch),
+        Drop(Me),
+        Drop(Back(0)),
+        Drop(Back(0)),
+        Throw(Back(0), Pass),
+        Create(None),
+        Switch(Root, Pass),
+    ]);
 }

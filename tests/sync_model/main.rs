@@ -4,16 +4,19 @@
 //! `program.rs` says what a program is, `rules.rs` what has to happen, `real.rs` makes it happen, and
 //! `trace.rs` has the words for what is observed. To learn how queues behave, read `rules.rs`.
 //!
-//! `PROPTEST_CASES` sets how many programs are run.
+//! The programs are the same each time, unless other ones are [asked for](random::config).
 
 mod program;
+#[path = "../common/random.rs"]
+mod random;
 mod real;
 mod rules;
 mod trace;
 
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
 use crate::program::{Program, programs};
+use crate::random::config;
 
 #[test]
 fn short_programs_do_what_the_rules_say() {
@@ -29,19 +32,13 @@ fn long_programs_do_what_the_rules_say() {
 fn check(most: usize) {
     let compare =
         |program: Program| difference(&program).map_or(Ok(()), |text| Err(TestCaseError::fail(text)));
-    match TestRunner::new(config()).run(&programs(most), compare) {
+    match TestRunner::new(config(500, 3000)).run(&programs(most), compare) {
         Ok(()) => {}
         Err(TestError::Fail(text, program)) => {
             panic!("a program differs from the rules: {program:#?}\n{text}")
         }
         Err(error) => panic!("{error}"),
     }
-}
-
-fn config() -> Config {
-    let cases = if cfg!(debug_assertions) { 500 } else { 3000 };
-    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    Config { failure_persistence: None, ..Config::with_cases(asked_for.unwrap_or(cases)) }
 }
 
 /// How a program differs from the rules, if it does.
