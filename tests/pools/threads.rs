@@ -1,0 +1,191 @@
+//! Pools of OS threads, for what blocks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use greenlet::pool::ThreadPool;
+use greenlet::{join_all, spawn, yield_now};
+
+use crate::MS;
+
+#[test]
+fn blocking_functions_run_on_a_pool_while_others_go_on() {
+    let pool = ThreadPool::new(8);
+    let caller = std::thread::current().id();
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let pool = pool.clone();
+            spawn(move || pool.run(move || (n, std::thread::current().id())).unwrap())
+        })
+        .collect();
+    for (n, task) in tasks.into_iter().enumerate() {
+        let (answer, thread) = task.join().unwrap();
+        assert_eq!(answer, n);
+        assert_ne!(thread, caller);
+    }
+}
+
+/// gevent 77.
+#[test]
+fn a_panic_on_a_thread_comes_to_who_wants_the_result() {
+    let pool = ThreadPool::new(1);
+    let payload = catch_unwind(AssertUnwindSafe(|| pool.run(|| panic!("over there")))).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"over there"));
+    let job = pool.spawn(|| -> () { panic!("over there") });
+    assert_eq!(job.join().unwrap_err().message(), Some("over there"));
+    assert_eq!(pool.map([3, 1, 2], |n| n + 1).unwrap(), [4, 2, 3]);
+    let error = pool.map([3, 1, 2], |n| assert!(n != 1, "one")).unwrap_err();
+    assert_eq!(error.message(), Some("one"));
+}
+
+/// gevent 77.
+#[test]
+fn a_thread_of_a_pool_runs_what_it_gives_to_that_pool_itself() {
+    let pool = ThreadPool::new(1);
+    let inner = pool.clone();
+    let (outer_thread, inner_thread) = pool
+        .run(move || {
+            let job = inner.spawn(|| std::thread::current().id());
+            assert!(job.is_finished());
+            (std::thread::current().id(), inner.run(move || job.join().unwrap()).unwrap())
+        })
+        .unwrap();
+    assert_eq!(outer_thread, inner_thread);
+}
+
+#[test]
+fn a_job_begins_before_anybody_waits_for_it_and_can_be_asked() {
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (begin, has_begun) = std::sync::mpsc::channel();
+    let job = pool.spawn(move || {
+        begin.send(()).unwrap();
+        may_go.recv().unwrap();
+        5
+    });
+    // This blocks the whole thread, hub included.
+    has_begun.recv().unwrap();
+    assert!(!job.is_finished() && !job.wait(Some(MS)));
+    let queued = pool.spawn(|| 6);
+    go.send(()).unwrap();
+    assert_eq!(job.join().unwrap(), 5);
+    assert_eq!(queued.join().unwrap(), 6);
+    assert_eq!(pool.threads(), 1);
+}
+
+#[test]
+fn several_may_wait_for_one_job() {
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let job = Rc::new(pool.spawn(move || may_go.recv().unwrap()));
+    let waiters: Vec<_> = (0..3)
+        .map(|_| {
+            let job = job.clone();
+            spawn(move || job.wait(None))
+        })
+        .collect();
+    yield_now();
+    waiters[1].kill().unwrap();
+    go.send(()).unwrap();
+    join_all(&waiters, None);
+    assert!(job.is_finished());
+    Rc::into_inner(job).unwrap().join().unwrap();
+}
+
+/// eventlet 89. E16.
+#[test]
+fn a_pool_answers_the_hub_that_asked() {
+    let pool = ThreadPool::new(2);
+    assert_eq!(pool.run(|| 1).unwrap(), 1);
+    let threads: Vec<_> = (0..4)
+        .map(|n| {
+            let pool = pool.clone();
+            std::thread::spawn(move || {
+                let tasks: Vec<_> = (0..10)
+                    .map(|k| {
+                        let pool = pool.clone();
+                        spawn(move || pool.run(move || n * 10 + k).unwrap())
+                    })
+                    .collect();
+                tasks.into_iter().map(|task| task.join().unwrap()).sum::<i32>()
+            })
+        })
+        .collect();
+    let sum: i32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(sum, (0..40).sum());
+    // A job may be waited for where it was not spawned.
+    let job = pool.spawn(|| 7);
+    assert_eq!(std::thread::spawn(move || job.join().unwrap()).join().unwrap(), 7);
+}
+
+/// gevent 78, the part about sizes.
+#[test]
+fn a_thread_pool_grows_and_shrinks() {
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let may_go = std::sync::Arc::new(std::sync::Mutex::new(may_go));
+    let jobs: Vec<_> = (0..4)
+        .map(|_| {
+            let may_go = may_go.clone();
+            pool.spawn(move || may_go.lock().unwrap().recv().unwrap())
+        })
+        .collect();
+    assert_eq!((pool.size(), pool.threads()), (1, 1));
+    pool.resize(3);
+    assert_eq!((pool.size(), pool.threads()), (3, 3), "jobs were waiting");
+    pool.resize(1);
+    (0..4).for_each(|_| go.send(()).unwrap());
+    jobs.into_iter().for_each(|job| job.join().unwrap());
+    while pool.threads() > 1 {
+        yield_now();
+    }
+    assert_eq!(pool.run(|| 1).unwrap(), 1);
+}
+
+#[test]
+fn a_thread_pool_that_is_killed_drops_what_queues_and_begins_anew() {
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (begin, has_begun) = std::sync::mpsc::channel();
+    let running = pool.spawn(move || {
+        begin.send(()).unwrap();
+        may_go.recv().unwrap();
+        1
+    });
+    has_begun.recv().unwrap();
+    let queued = pool.spawn(|| 2);
+    let waiter = spawn(move || queued.join());
+    yield_now();
+    pool.kill();
+    assert!(waiter.join().unwrap().unwrap_err().is_killed());
+    assert_eq!(pool.run(|| 3).unwrap(), 3, "on another thread, while the old one works on");
+    go.send(()).unwrap();
+    assert_eq!(running.join().unwrap(), 1);
+}
+
+#[test]
+fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
+    struct Angry;
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("angry"));
+        }
+    }
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let asker = spawn({
+        let pool = pool.clone();
+        move || {
+            pool.run(move || {
+                may_go.recv().unwrap();
+                Angry
+            })
+            .unwrap();
+        }
+    });
+    yield_now();
+    asker.kill().unwrap();
+    asker.join().unwrap_err();
+    go.send(()).unwrap();
+    assert_eq!(pool.run(|| 1).unwrap(), 1);
+}

@@ -1,0 +1,213 @@
+//! Locks: of one holder, taken again by it, of readers and a writer; and conditions.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use greenlet::sync::{Condvar, Mutex, RLock, RwLock};
+use greenlet::{join_all, sleep, spawn, yield_now};
+
+use crate::common::{FOREVER, Log, MS, end, settle};
+
+/// gevent 68.
+#[test]
+fn an_rlock_counts_how_often_its_holder_has_taken_it() {
+    let lock = Rc::new(RLock::new());
+    let outer = lock.acquire();
+    let inner = lock.try_acquire().unwrap();
+    let timed = lock.acquire_timeout(MS).unwrap();
+    assert!(lock.is_locked() && lock.is_held());
+    let other = spawn({
+        let lock = lock.clone();
+        move || {
+            assert!(lock.is_locked() && !lock.is_held());
+            assert!(lock.try_acquire().is_none() && lock.acquire_timeout(MS).is_none());
+            drop(lock.acquire());
+        }
+    });
+    drop(outer);
+    drop(timed);
+    sleep(5 * MS);
+    assert!(!other.is_finished() && lock.is_held());
+    drop(inner);
+    other.join().unwrap();
+    assert!(!lock.is_locked());
+}
+
+/// gevent 68.
+#[test]
+fn an_rlock_is_not_given_up_by_another_greenlet() {
+    let lock: &'static RLock = Box::leak(Box::new(RLock::new()));
+    let guard = RefCell::new(Some(lock.acquire()));
+    let guard: &'static RefCell<_> = Box::leak(Box::new(guard));
+    greenlet::set_report_hook(|_| ());
+    let other = spawn(move || drop(guard.take()));
+    let error = other.join().unwrap_err();
+    assert!(error.message().unwrap().contains("the greenlet that acquired it"), "{error}");
+    assert!(lock.is_held(), "it is still held by the one who acquired it");
+}
+
+#[test]
+fn a_mutex_keeps_others_out_across_waits_and_is_not_poisoned_by_a_kill() {
+    let mutex = Rc::new(Mutex::new(String::new()));
+    let holder = spawn({
+        let mutex = mutex.clone();
+        move || {
+            let mut value = mutex.lock();
+            value.push_str("half");
+            sleep(FOREVER);
+        }
+    });
+    yield_now();
+    assert!(mutex.try_lock().is_none());
+    assert!(format!("{mutex:?}").contains("<locked>"));
+    end(&holder);
+    assert_eq!(*mutex.lock(), "half");
+    let mut mutex = Rc::into_inner(mutex).unwrap();
+    mutex.get_mut().push_str(" done");
+    assert_eq!(mutex.into_inner(), "half done");
+}
+
+#[test]
+fn a_mutex_that_is_waited_for_by_its_holder_is_reported() {
+    let mutex = Mutex::new(());
+    let _guard = mutex.lock();
+    let payload = catch_unwind(AssertUnwindSafe(|| drop(mutex.lock()))).unwrap_err();
+    let report = payload.downcast_ref::<String>().unwrap();
+    assert!(report.starts_with("LoopExit") && report.contains("a mutex"), "{report}");
+}
+
+/// do-not-repeat G6.
+#[test]
+fn a_condition_unlocks_while_it_waits_and_locks_again() {
+    let (shared, log) = (Rc::new((Mutex::new(0), Condvar::new())), Log::default());
+    let waiters: Vec<_> = (0..3)
+        .map(|n| {
+            let (shared, log) = (shared.clone(), log.clone());
+            spawn(move || {
+                let mut value = shared.1.wait_while(shared.0.lock(), |value| *value == 0);
+                log.note(format!("{n} sees {value}"));
+                *value += 1;
+                yield_now(); // with the lock
+            })
+        })
+        .collect();
+    settle();
+    *shared.0.lock() = 1;
+    shared.1.notify_all();
+    join_all(&waiters, None);
+    assert_eq!(log.take(), ["0 sees 1", "1 sees 2", "2 sees 3"]);
+}
+
+#[test]
+fn a_condition_that_is_not_notified_in_time_has_the_lock_nevertheless() {
+    let (mutex, condition) = (Mutex::new(1), Condvar::new());
+    let (guard, result) = condition.wait_timeout(mutex.lock(), MS);
+    assert!(result.timed_out() && mutex.try_lock().is_none());
+    drop(guard);
+    let (guard, result) = condition.wait_timeout_while(mutex.lock(), MS, |value| *value == 1);
+    assert!(result.timed_out());
+    let (_guard, result) = condition.wait_timeout_while(guard, MS, |value| *value == 2);
+    assert!(!result.timed_out());
+}
+
+#[test]
+fn a_notification_is_not_lost_by_one_who_is_killed_before_it_has_the_lock() {
+    let (shared, log) = (Rc::new((Mutex::new(()), Condvar::new())), Log::default());
+    let waiters: Vec<_> = (0..2)
+        .map(|n| {
+            let (shared, log) = (shared.clone(), log.clone());
+            spawn(move || {
+                let _guard = shared.1.wait(shared.0.lock());
+                log.note(n.to_string());
+            })
+        })
+        .collect();
+    settle();
+    let guard = shared.0.lock();
+    shared.1.notify_one();
+    settle(); // the first one waits for the lock now
+    end(&waiters[0]);
+    drop(guard);
+    settle();
+    assert_eq!(log.take(), ["1"]);
+}
+
+/// do-not-repeat G6.
+#[test]
+fn readers_read_together_and_writers_write_alone_in_the_order_of_asking() {
+    let (lock, log) = (Rc::new(RwLock::new(0)), Log::default());
+    let tasks: Vec<_> = "rrwrwwr"
+        .char_indices()
+        .map(|(n, kind)| {
+            let (lock, log) = (lock.clone(), log.clone());
+            spawn(move || match kind {
+                'r' => {
+                    let value = lock.read();
+                    log.note(format!("{n} reads {value}"));
+                    yield_now();
+                    yield_now();
+                    log.note(format!("{n} leaves"));
+                }
+                _ => {
+                    let mut value = lock.write();
+                    log.note(format!("{n} writes"));
+                    yield_now();
+                    *value += 1;
+                    log.note(format!("{n} leaves"));
+                }
+            })
+        })
+        .collect();
+    join_all(&tasks, None);
+    let expected = "0 reads 0, 1 reads 0, 0 leaves, 1 leaves, 2 writes, 2 leaves, 3 reads 1, 3 leaves, \
+                    4 writes, 4 leaves, 5 writes, 5 leaves, 6 reads 3, 6 leaves";
+    assert_eq!(log.take().join(", "), expected);
+}
+
+#[test]
+fn a_writer_is_not_starved_by_readers_who_take_turns() {
+    let (lock, done) = (Rc::new(RwLock::new(())), Rc::new(Cell::new(false)));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (lock, done) = (lock.clone(), done.clone());
+            spawn(move || {
+                while !done.get() {
+                    let _guard = lock.read();
+                    yield_now();
+                    yield_now();
+                }
+            })
+        })
+        .collect();
+    yield_now();
+    let guard = lock.write_timeout(FOREVER).unwrap();
+    done.set(true);
+    drop(guard);
+    join_all(&readers, None);
+}
+
+#[test]
+fn readers_behind_a_writer_who_gives_up_do_not_wait_on() {
+    for by_kill in [true, false] {
+        let lock = Rc::new(RwLock::new(()));
+        let reading = lock.read();
+        let writer = spawn({
+            let lock = lock.clone();
+            move || drop(lock.write_timeout(if by_kill { FOREVER } else { 2 * MS }))
+        });
+        yield_now();
+        let reader = spawn({
+            let lock = lock.clone();
+            move || drop(lock.read())
+        });
+        yield_now();
+        assert!(lock.try_read().is_none(), "a writer is in line");
+        if by_kill {
+            end(&writer);
+        }
+        assert!(reader.wait(Some(FOREVER)));
+        drop(reading);
+        assert!(lock.try_write().is_some());
+    }
+}
