@@ -162,6 +162,11 @@ struct IoGuide;
 #[doc = include_str!("../docs/cores.md")]
 struct CoresGuide;
 
+/// And these.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../docs/embedding.md")]
+struct EmbeddingGuide;
+
 /// And this.
 #[cfg(all(doctest, feature = "own-tls"))]
 #[doc = include_str!("../docs/own-tls.md")]

@@ -94,7 +94,9 @@ impl Hub {
                 self.poll(Some(deadline - now));
                 self.fire_timers(Instant::now());
             }
-            None => self.poll(None),
+            None => {
+                self.poll(None);
+            }
         }
         true
     }
@@ -114,18 +116,21 @@ impl Hub {
         }
     }
 
-    pub(super) fn poll(&self, timeout: Option<Duration>) {
+    /// Says whether there may be more events at once.
+    pub(super) fn poll(&self, timeout: Option<Duration>) -> bool {
         self.switches_since_poll.set(0);
         let blocks = timeout != Some(Duration::ZERO);
         if blocks && !self.remote.begin_sleep() {
-            return;
+            return true;
         }
-        if let Err(error) = self.poller.wait(timeout, |fiber| self.make_ready(fiber)) {
-            panic!("this thread's hub cannot poll: {error}");
-        }
+        let more = self
+            .poller
+            .wait(timeout, |fiber| self.make_ready(fiber))
+            .unwrap_or_else(|error| panic!("this thread's hub cannot poll: {error}"));
         if blocks {
             self.remote.end_sleep();
         }
+        more
     }
 
     pub(super) fn fire_timers(&self, now: Instant) {

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +51,10 @@ impl Selector {
 
     pub(super) fn waker(&self) -> Waker {
         Waker(self.wake.clone())
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.poller.as_fd()
     }
 
     pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
@@ -102,7 +106,7 @@ impl Selector {
         &self,
         timeout: Option<Duration>,
         mut on_event: impl FnMut(Key, Readiness),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut events = self.events.borrow_mut();
         let count = match epoll_wait(self.poller.as_raw_fd(), &mut events[..], timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -112,7 +116,7 @@ impl Selector {
         for event in events[..count].iter().filter(|event| event.u64 != WAKE) {
             on_event(Key::from_bits(event.u64), readiness(event.events));
         }
-        Ok(())
+        Ok(count == EVENTS_PER_WAIT)
     }
 }
 

@@ -24,7 +24,7 @@ mod table;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -133,13 +133,19 @@ impl Poller {
         self.table.borrow().by_fd(fd)
     }
 
-    /// Waits for events and hands those who waited for them to `make_ready`.
+    /// What becomes readable when there is an event to [wait](Self::wait) for.
+    pub(super) fn descriptor(&self) -> io::Result<BorrowedFd<'_>> {
+        self.selector.descriptor()
+    }
+
+    /// Waits for events and hands those who waited for them to `make_ready`. Says whether there may be more
+    /// at once.
     #[inline]
     pub(crate) fn wait(
         &self,
         timeout: Option<Duration>,
         mut make_ready: impl FnMut(&Fiber),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let on_event = |key: Key, readiness| {
             if let Some(source) = self.table.borrow().get(key) {
                 source.note(readiness, &mut make_ready);
@@ -153,7 +159,7 @@ impl Poller {
         };
         match &self.selector {
             Selector::System(system) => system.wait(timeout, on_event),
-            Selector::Poll(poll) => self.wait_by_poll(poll, timeout, on_event),
+            Selector::Poll(poll) => self.wait_by_poll(poll, timeout, on_event).map(|()| false),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,10 @@ impl Selector {
         Waker(self.poller.clone())
     }
 
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.poller.as_fd()
+    }
+
     pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         let interest = Event::all(key.to_bits() as usize);
@@ -47,7 +51,7 @@ impl Selector {
         &self,
         timeout: Option<Duration>,
         mut on_event: impl FnMut(Key, Readiness),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut events = self.events.borrow_mut();
         events.clear();
         self.poller.wait(&mut events, timeout)?;
@@ -56,7 +60,7 @@ impl Selector {
                 Readiness { readable: event.readable, writable: event.writable, irregular: false };
             on_event(Key::from_bits(event.key as u64), readiness);
         }
-        Ok(())
+        Ok(events.len() == events.capacity().get())
     }
 }
 

@@ -43,6 +43,17 @@ impl Selector {
         }
     }
 
+    /// What becomes readable when there is an event. `poll` has only what it is told at each wait.
+    pub(super) fn descriptor(&self) -> io::Result<BorrowedFd<'_>> {
+        match self {
+            Self::System(system) => Ok(system.descriptor()),
+            Self::Poll(_) => {
+                let message = "a hub that waits by poll(2) has no descriptor that others could wait for";
+                Err(io::Error::new(io::ErrorKind::Unsupported, message))
+            }
+        }
+    }
+
     /// Whether a description that is closed for good needs no [`delete`](Self::delete).
     pub(super) fn forgets_closed(&self) -> bool {
         match self {
