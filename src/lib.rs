@@ -65,7 +65,7 @@
 //! | 4 | [`pool`] | tasks by the dozen, and threads for what blocks |
 //! | 4 | [`threads`] | what they share with other OS threads |
 //! | 4 | [`os`] | any descriptor, pipes, standard input and output |
-//! | 5 | [`dns`], [`net`], [`process`], [`signal`] | name lookups, sockets, child processes, signals |
+//! | 5 | [`dns`], [`fs`], [`net`], [`process`], [`signal`] | name lookups, files, sockets, child processes, signals |
 //! | 6 | [`server`] | servers of connections and datagrams, on one thread or on several |
 //!
 //! The guide is in the repository's `docs/`: the architecture, the switch in pictures, the limits.
@@ -94,6 +94,8 @@ mod tls;
 
 #[cfg(feature = "hub")]
 pub mod dns;
+#[cfg(feature = "hub")]
+pub mod fs;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(feature = "hub")]
