@@ -123,7 +123,9 @@ fn a_sockets_own_timeout_ends_a_wait() {
         let data = vec![0; 64 << 20];
         let written = (&client).write(&data).unwrap();
         assert!(written > 0 && written < data.len(), "what could be written counts");
-        assert_eq!((&client).write(&data).unwrap_err().kind(), ErrorKind::WouldBlock);
+        // The system may find room for more, once and again.
+        let refused = (0..1000).find_map(|_| (&client).write(&data).err()).unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
     });
 }
 
