@@ -8,12 +8,17 @@
 //! may hold, call no function that is taken over, set `errno` as libc would and leave it alone otherwise,
 //! and never unwind.
 
+#[cfg(not(target_feature = "crt-static"))]
+mod away;
 mod call;
 mod descriptors;
 mod epoll_set;
 mod fork;
 mod futex;
+#[cfg(not(target_feature = "crt-static"))]
+mod hosts;
 mod locks;
+mod messages;
 #[cfg(not(target_feature = "crt-static"))]
 mod names;
 mod next;
@@ -39,13 +44,13 @@ pub(crate) fn prepare() -> Result<(), Unsupported> {
 /// The functions of a part.
 pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
     match part {
-        Part::Socket => &[sockets::SYMBOLS],
+        Part::Socket => &[sockets::SYMBOLS, messages::SYMBOLS],
         Part::Time => &[time::SYMBOLS],
         Part::Poll => &[readiness::SYMBOLS],
         Part::Process => &[process::SYMBOLS],
         Part::Files => &[streams::SYMBOLS, descriptors::SYMBOLS, locks::SYMBOLS, transfer::SYMBOLS],
         #[cfg(not(target_feature = "crt-static"))]
-        Part::Names => &[names::SYMBOLS],
+        Part::Names => &[names::SYMBOLS, hosts::SYMBOLS],
         #[cfg(target_feature = "crt-static")]
         Part::Names => &[],
         Part::Sync => &[futex::SYMBOLS, threads::SYMBOLS],

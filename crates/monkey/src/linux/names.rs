@@ -1,20 +1,16 @@
-//! Name lookups. libc does them by calls of its own that nobody can take over, so a thread of greenlet's
-//! shared pool makes the whole lookup, while the greenlet waits as for a futex.
+//! Name lookups, made [away](super::away) from here: copies of the arguments go there, and what is found comes back.
 //!
 //! Not in a static program, where there is no other lookup than the one that this would stand in for.
 
-use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::{MaybeUninit, transmute};
 use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use greenlet::hub::embed;
-use greenlet::pool::ThreadPool;
-use libc::addrinfo;
+use libc::{addrinfo, sockaddr, sockaddr_storage, socklen_t};
 
-use super::futex;
-use super::raw::{errno, set_errno};
+use super::away::away;
+use super::raw::set_errno;
 use super::take_over::take_over;
 use crate::Part;
 
@@ -28,45 +24,73 @@ take_over! { Part::Names =>
         ours: look_up(NEXT.address(), node, service, hints, found),
         plain: libc::EAI_SYSTEM,
     }
+
+    fn getnameinfo(
+        address: *const sockaddr,
+        address_len: socklen_t,
+        host: *mut c_char,
+        host_len: socklen_t,
+        service: *mut c_char,
+        service_len: socklen_t,
+        flags: c_int,
+    ) -> c_int {
+        ours: name_of(
+            NEXT.address(),
+            (address, address_len),
+            Room::new(host, host_len),
+            Room::new(service, service_len),
+            flags,
+        ),
+        plain: libc::EAI_SYSTEM,
+    }
 }
 
 type GetAddrInfo =
     unsafe extern "C" fn(*const c_char, *const c_char, *const addrinfo, *mut *mut addrinfo) -> c_int;
+type GetNameInfo = unsafe extern "C" fn(
+    *const sockaddr,
+    socklen_t,
+    *mut c_char,
+    socklen_t,
+    *mut c_char,
+    socklen_t,
+    c_int,
+) -> c_int;
 
-/// Asked, and not answered.
-const ASKED: u32 = 0;
-const ANSWERED: u32 = 1;
-/// There was no thread to answer.
-const REFUSED: u32 = 2;
-/// Whoever asked is gone.
-const ABANDONED: u32 = 3;
+/// What a lookup has found, until somebody takes it.
+struct Found(*mut addrinfo);
 
-/// A lookup, shared by the one who asks and the thread that answers.
-struct Lookup {
-    function: GetAddrInfo,
-    node: Option<CString>,
-    service: Option<CString>,
-    hints: Option<addrinfo>,
-    /// Written before the state is [`ANSWERED`], and read after.
-    answer: Cell<Answer>,
-    state: AtomicU32,
+// SAFETY: the list is nobody else's.
+unsafe impl Send for Found {}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: made by a lookup, and nobody has taken it.
+            unsafe { libc::freeaddrinfo(self.0) };
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
-struct Answer {
-    result: c_int,
-    errno: c_int,
-    found: *mut addrinfo,
-}
+/// A copy of hints, which have no name, address or next one.
+struct Hints(addrinfo);
 
-// SAFETY: the answer belongs to the thread that answers, and once the state says so, to the one who asks.
-// What the hints point to is not looked at: a hint has no name, address or next one.
-unsafe impl Send for Lookup {}
+// SAFETY: what it points to is not looked at.
+unsafe impl Send for Hints {}
 // SAFETY: as above.
-unsafe impl Sync for Lookup {}
+unsafe impl Sync for Hints {}
 
-/// Tells whoever asked that there is an answer, or, dropped, that there is none.
-struct Answering(Arc<Lookup>);
+impl Hints {
+    fn copied(hints: &addrinfo) -> Self {
+        Self(addrinfo {
+            ai_addrlen: 0,
+            ai_addr: ptr::null_mut(),
+            ai_canonname: ptr::null_mut(),
+            ai_next: ptr::null_mut(),
+            ..*hints
+        })
+    }
+}
 
 /// # Safety
 ///
@@ -80,50 +104,26 @@ unsafe fn look_up(
 ) -> c_int {
     let Some(next) = next else { return libc::EAI_SYSTEM };
     // SAFETY: the caller's word.
-    let function: GetAddrInfo = unsafe { std::mem::transmute(next) };
+    let function: GetAddrInfo = unsafe { transmute(next) };
     // SAFETY: as above.
     if !embed::can_wait() || !unsafe { takes_time(node, hints) } {
         // SAFETY: as above.
         return unsafe { function(node, service, hints, found) };
     }
-    if embed::is_interrupted() {
-        return canceled();
-    }
     // SAFETY: as above.
-    let owned = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
-    let plain_hints = |hints: &addrinfo| addrinfo {
-        ai_addrlen: 0,
-        ai_addr: ptr::null_mut(),
-        ai_canonname: ptr::null_mut(),
-        ai_next: ptr::null_mut(),
-        ..*hints
-    };
-    let lookup = Arc::new(Lookup {
-        function,
-        node: owned(node),
-        service: owned(service),
-        // SAFETY: the caller's word.
-        hints: unsafe { hints.as_ref() }.map(plain_hints),
-        answer: Cell::new(Answer { result: libc::EAI_SYSTEM, errno: 0, found: ptr::null_mut() }),
-        state: AtomicU32::new(ASKED),
+    let (node, service, hints) = unsafe { (owned(node), owned(service), hints.as_ref().map(Hints::copied)) };
+    let answer = away(move || {
+        let mut found = Found(ptr::null_mut());
+        let hints = hints.as_ref().map_or(ptr::null(), |hints| &raw const hints.0);
+        // SAFETY: the arguments are copies of good ones.
+        (unsafe { function(pointer(&node), pointer(&service), hints, &mut found.0) }, found)
     });
-    let answering = Answering(lookup.clone());
-    drop(ThreadPool::shared().spawn(move || answering.answer()));
-    match lookup.wait() {
-        ANSWERED => {
-            let answer = lookup.answer.get();
-            if answer.result == 0 {
-                // SAFETY: the caller's word.
-                unsafe { *found = answer.found };
-            } else if answer.result == libc::EAI_SYSTEM {
-                set_errno(answer.errno);
-            }
-            answer.result
-        }
+    let Some((result, mut answer)) = answer else { return canceled() };
+    if result == 0 {
         // SAFETY: the caller's word.
-        REFUSED => unsafe { function(node, service, hints, found) },
-        _ => canceled(),
+        unsafe { *found = std::mem::replace(&mut answer.0, ptr::null_mut()) };
     }
+    result
 }
 
 /// Whether a name is to be looked up, rather than an address in text.
@@ -132,16 +132,38 @@ unsafe fn look_up(
 ///
 /// The arguments are as `getaddrinfo` takes them.
 unsafe fn takes_time(node: *const c_char, hints: *const addrinfo) -> bool {
+    // SAFETY: the caller's word.
+    let numeric = unsafe { hints.as_ref() }.is_some_and(|hints| hints.ai_flags & libc::AI_NUMERICHOST != 0);
+    // SAFETY: as above.
+    !node.is_null() && !numeric && !unsafe { is_address(node) }
+}
+
+/// Whether it is an address in text.
+///
+/// # Safety
+///
+/// It is a C string.
+pub(super) unsafe fn is_address(text: *const c_char) -> bool {
     let mut address = [0_u8; 16];
     // SAFETY: the caller's word, and there is room for the larger kind of address.
-    let mut is_address = |family| unsafe { inet_pton(family, node, address.as_mut_ptr().cast()) == 1 };
-    // SAFETY: as above.
-    let numeric = unsafe { hints.as_ref() }.is_some_and(|hints| hints.ai_flags & libc::AI_NUMERICHOST != 0);
-    !node.is_null() && !numeric && !is_address(libc::AF_INET) && !is_address(libc::AF_INET6)
+    let mut is = |family| unsafe { inet_pton(family, text, address.as_mut_ptr().cast()) == 1 };
+    is(libc::AF_INET) || is(libc::AF_INET6)
 }
 
 unsafe extern "C" {
     fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
+}
+
+/// # Safety
+///
+/// It is a C string, or nowhere.
+pub(super) unsafe fn owned(text: *const c_char) -> Option<CString> {
+    // SAFETY: the caller's word.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned())
+}
+
+fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(ptr::null(), |text| text.as_ptr())
 }
 
 fn canceled() -> c_int {
@@ -149,47 +171,94 @@ fn canceled() -> c_int {
     libc::EAI_SYSTEM
 }
 
-impl Lookup {
-    /// Waits for the answer; [`ABANDONED`] if the greenlet is interrupted first.
-    fn wait(&self) -> u32 {
-        loop {
-            match self.state.load(Ordering::Acquire) {
-                ASKED if embed::is_interrupted() => {
-                    let left = self.change(ASKED, ABANDONED);
-                    return if left { ABANDONED } else { self.state.load(Ordering::Acquire) };
-                }
-                // SAFETY: it exists.
-                ASKED => drop(unsafe { futex::wait(&self.state, ASKED, u32::MAX, None) }),
-                state => return state,
-            }
-        }
+/// Where a caller wants a name.
+struct Room {
+    start: *mut c_char,
+    len: socklen_t,
+}
+
+impl Room {
+    fn new(start: *mut c_char, len: socklen_t) -> Self {
+        // A name is no longer than NI_MAXHOST.
+        Self { start, len: if start.is_null() { 0 } else { len.min(1025) } }
     }
 
-    fn change(&self, from: u32, to: u32) -> bool {
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    /// As much room elsewhere.
+    fn as_much(&self) -> Vec<u8> {
+        vec![0; self.len as usize]
+    }
+
+    /// # Safety
+    ///
+    /// There is as much room as it says, and the name is from [`as_much`](Self::as_much).
+    unsafe fn fill(&self, name: &[u8]) {
+        // SAFETY: the caller's word.
+        unsafe { ptr::copy_nonoverlapping(name.as_ptr().cast(), self.start, name.len()) };
     }
 }
 
-impl Answering {
-    fn answer(self) {
-        let lookup = &self.0;
-        let text = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-        let hints = lookup.hints.as_ref().map_or(ptr::null(), ptr::from_ref);
-        let mut found = ptr::null_mut();
-        // SAFETY: the arguments are copies of good ones.
-        let result =
-            unsafe { (lookup.function)(text(&lookup.node), text(&lookup.service), hints, &mut found) };
-        lookup.answer.set(Answer { result, errno: errno(), found });
-        if !lookup.change(ASKED, ANSWERED) && result == 0 {
-            // SAFETY: just made, and nobody's.
-            unsafe { libc::freeaddrinfo(found) };
+/// # Safety
+///
+/// The arguments are as `getnameinfo` takes them, and `next` is that of libc.
+unsafe fn name_of(
+    next: Option<*mut c_void>,
+    address: (*const sockaddr, socklen_t),
+    host: Room,
+    service: Room,
+    flags: c_int,
+) -> c_int {
+    let Some(next) = next else { return libc::EAI_SYSTEM };
+    // SAFETY: the caller's word.
+    let function: GetNameInfo = unsafe { transmute(next) };
+    let by_number = host.len == 0 || flags & libc::NI_NUMERICHOST != 0;
+    // SAFETY: as above.
+    let Some(copy) = (unsafe { copied(address) }).filter(|_| !by_number && embed::can_wait()) else {
+        // SAFETY: as above.
+        return unsafe {
+            function(address.0, address.1, host.start, host.len, service.start, service.len, flags)
+        };
+    };
+    let (address_len, host_room, service_room) = (address.1, host.as_much(), service.as_much());
+    let answer = away(move || {
+        let (mut host, mut service) = (host_room.clone(), service_room.clone());
+        // SAFETY: the arguments are copies of good ones, or as long as they say.
+        let result = unsafe {
+            function(
+                (&raw const copy).cast(),
+                address_len,
+                host.as_mut_ptr().cast(),
+                host.len() as socklen_t,
+                service.as_mut_ptr().cast(),
+                service.len() as socklen_t,
+                flags,
+            )
+        };
+        (result, host, service)
+    });
+    let Some((result, name, service_name)) = answer else { return canceled() };
+    if result == 0 {
+        // SAFETY: the caller's word.
+        unsafe {
+            host.fill(&name);
+            service.fill(&service_name);
         }
     }
+    result
 }
 
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.0.change(ASKED, REFUSED);
-        futex::wake(ptr::from_ref(&self.0.state) as usize, usize::MAX, u32::MAX);
+/// A copy of an address, if it is one.
+///
+/// # Safety
+///
+/// It is as long as it says, or nowhere.
+unsafe fn copied((start, len): (*const sockaddr, socklen_t)) -> Option<sockaddr_storage> {
+    if start.is_null() || len as usize > size_of::<sockaddr_storage>() {
+        return None;
+    }
+    let mut copy = MaybeUninit::<sockaddr_storage>::zeroed();
+    // SAFETY: the caller's word, and there is as much room; bytes are what it consists of.
+    unsafe {
+        ptr::copy_nonoverlapping(start.cast::<u8>(), copy.as_mut_ptr().cast(), len as usize);
+        Some(copy.assume_init())
     }
 }

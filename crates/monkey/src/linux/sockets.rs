@@ -99,12 +99,12 @@ take_over! { Part::Socket =>
 }
 
 /// The flag that asks for an operation as it is to be done.
-fn flag(how: How) -> c_int {
+pub(super) fn flag(how: How) -> c_int {
     if how == How::Try { libc::MSG_DONTWAIT } else { 0 }
 }
 
 /// Whether a receive does not block whatever the socket's mode is.
-fn never_blocks(flags: c_int) -> bool {
+pub(super) fn never_blocks(flags: c_int) -> bool {
     flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB) != 0
 }
 
@@ -198,7 +198,7 @@ unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> isiz
 /// # Safety
 ///
 /// It points to a message, or nowhere.
-unsafe fn message_pieces<'a>(message: *const msghdr) -> Pieces<'a> {
+pub(super) unsafe fn message_pieces<'a>(message: *const msghdr) -> Pieces<'a> {
     const NONE: *const iovec = ptr::null();
     // SAFETY: the caller's word.
     unsafe {
@@ -246,16 +246,29 @@ unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize
     if flags & libc::MSG_DONTWAIT != 0 {
         return send(How::Block);
     }
+    let first = Call::writing(Part::Socket, fd).perform(send);
     // SAFETY: as above.
     let pieces = unsafe { message_pieces(message) };
-    // What comes with the data goes with its first part.
-    Call::writing(Part::Socket, fd).perform_all(pieces.len(), |how, done| match done {
-        0 => send(how),
-        _ => {
-            let (buffer, len) = pieces.after(done);
+    match usize::try_from(first) {
+        // What comes with the data has gone with this first part.
+        Ok(done @ 1..) if done < pieces.len() => {
             // SAFETY: as above.
-            unsafe { send_some(fd, buffer, len, flags | flag(how), ptr::null(), 0) }
+            first + unsafe { send_rest(fd, pieces, done, flags) }.max(0)
         }
+        _ => first,
+    }
+}
+
+/// Sends what comes after `done` bytes of a message; how much that was.
+///
+/// # Safety
+///
+/// The pieces are what they say.
+pub(super) unsafe fn send_rest(fd: c_int, pieces: Pieces<'_>, done: usize, flags: c_int) -> isize {
+    Call::writing(Part::Socket, fd).perform_all(pieces.len() - done, |how, more| {
+        let (buffer, len) = pieces.after(done + more);
+        // SAFETY: the caller's word.
+        unsafe { send_some(fd, buffer, len, flags | flag(how), ptr::null(), 0) }
     })
 }
 

@@ -241,3 +241,30 @@ fn a_splice_waits_for_what_is_not_there_yet() {
         assert_eq!(all, "hello");
     });
 }
+
+#[test]
+fn a_copy_between_files_copies_and_lets_others_run() {
+    patched(|| {
+        let (from, to) = (path("copy-from"), path("copy-to"));
+        let data = vec![b'x'; 100_000];
+        std::fs::write(&from, &data).unwrap();
+        let (input, output) = (File::open(&from).unwrap(), File::create(&to).unwrap());
+        let copying = spawn(move || {
+            let mut sum = 0;
+            loop {
+                let (input, output) = (input.as_raw_fd(), output.as_raw_fd());
+                let nowhere = std::ptr::null_mut;
+                match unsafe { libc::copy_file_range(input, nowhere(), output, nowhere(), 60_000, 0) } {
+                    0 => return sum,
+                    len => sum += usize::try_from(len).unwrap(),
+                }
+            }
+        });
+        std::thread::yield_now();
+        assert!(!copying.is_finished(), "not in one go");
+        assert_eq!(copying.join().unwrap(), data.len());
+        assert!(std::fs::read(&to).unwrap() == data);
+        std::fs::remove_file(from).unwrap();
+        std::fs::remove_file(to).unwrap();
+    });
+}

@@ -5,6 +5,7 @@
 mod c;
 mod files;
 mod kill;
+mod messages;
 mod names;
 mod net;
 mod poll;
