@@ -1,8 +1,10 @@
-//! An allocator whose own lock is one of those that are taken over.
+//! An allocator that calls what is taken over: its own lock for one, and if it is told so, much else.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ptr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
 use greenlet::{join_all, spawn};
@@ -17,8 +19,29 @@ thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
+/// The two ends of a pipe, if allocations are to wait, and to go through it.
+static PIPE: [AtomicI32; 2] = [const { AtomicI32::new(-1) }; 2];
+
+/// Waits in several ways.
+fn dawdle() {
+    let [reader, writer] = [0, 1].map(|end| PIPE[end].load(Ordering::Relaxed));
+    if reader < 0 {
+        return;
+    }
+    let moment = libc::timespec { tv_sec: 0, tv_nsec: 1000 };
+    let mut byte = 0_u8;
+    unsafe {
+        libc::sched_yield();
+        libc::nanosleep(&moment, ptr::null_mut());
+        libc::poll(ptr::null_mut(), 0, 0);
+        assert_eq!(libc::write(writer, (&raw const byte).cast(), 1), 1);
+        assert_eq!(libc::read(reader, (&raw mut byte).cast(), 1), 1);
+    }
+}
+
 unsafe impl GlobalAlloc for Locked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        dawdle();
         if COUNTING.get() {
             COUNT.set(COUNT.get() + 1);
         }
@@ -98,5 +121,55 @@ fn waits_allocate_nothing_once_all_has_grown() {
         COUNTING.set(false);
         assert_eq!(COUNT.get(), 0);
         writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
+    super::isolated("allocator::a_call_from_within_the_allocator_does_not_call_the_allocator", || {
+        use std::io::{Read, Write};
+        use std::os::fd::IntoRawFd;
+        use std::os::unix::net::UnixStream;
+        use std::sync::{Arc, mpsc};
+        use std::time::Duration;
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        let ends = [reader.into_raw_fd(), writer.into_raw_fd()];
+        greenlet_monkey::patch_all().unwrap();
+        for (end, fd) in PIPE.iter().zip(ends) {
+            end.store(fd, Ordering::Relaxed);
+        }
+        let sum = Arc::new(Mutex::new(0));
+        let (sender, receiver) = mpsc::channel();
+        let tasks: Vec<_> = (0..10_usize)
+            .map(|n| {
+                let (sum, sender) = (sum.clone(), sender.clone());
+                spawn(move || {
+                    let (mut a, mut b) = UnixStream::pair().unwrap();
+                    let echo = spawn(move || {
+                        let mut text = vec![0; 100];
+                        b.read_exact(&mut text).unwrap();
+                        b.write_all(&text).unwrap();
+                    });
+                    for round in 1..50 {
+                        *sum.lock().unwrap() += vec![1_usize; round].len();
+                        sender.send(format!("{n}: {round}")).unwrap();
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                    a.write_all(&[n as u8; 100]).unwrap();
+                    let mut text = Vec::new();
+                    a.read_to_end(&mut text).unwrap();
+                    assert_eq!(text, [n as u8; 100]);
+                    echo.join().unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.join().unwrap();
+        }
+        assert_eq!(*sum.lock().unwrap(), 10 * (1..50).sum::<usize>());
+        assert_eq!(receiver.try_iter().count(), 10 * 49);
+        assert!(counts(Part::Time).parked > 0, "an allocation has waited");
+        PIPE[0].store(-1, Ordering::Relaxed);
     });
 }
