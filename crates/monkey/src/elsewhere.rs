@@ -1,9 +1,10 @@
 //! Systems where nothing is taken over.
 
-use crate::{Part, Unsupported};
+use crate::patch::Why;
+use crate::{Part, Patch, Unsupported};
 
-pub(crate) fn prepare() -> Result<(), Unsupported> {
-    Err(Unsupported)
+pub(crate) fn prepare(_: Patch) -> Result<(), Unsupported> {
+    Err(Unsupported(Why::System))
 }
 
 pub(crate) fn symbols(_: Part) -> &'static [&'static [&'static str]] {

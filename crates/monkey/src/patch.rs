@@ -62,6 +62,11 @@ pub struct Patch {
 }
 
 impl Patch {
+    #[allow(dead_code, reason = "nobody asks where nothing can be taken over")]
+    pub(crate) fn takes(self, part: Part) -> bool {
+        self.parts & part.bit() != 0
+    }
+
     /// None yet.
     pub fn new() -> Self {
         Self::default()
@@ -122,9 +127,10 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// Where this crate does not work. Then nothing has changed.
+    /// Where this crate does not work; and for [`Part::Names`] in a statically linked program, which has no other
+    /// lookup than the one that would be taken over. Then nothing has changed.
     pub fn apply(self) -> Result<(), Unsupported> {
-        linux::prepare()?;
+        linux::prepare(self)?;
         ON.fetch_or(self.parts, Ordering::Relaxed);
         Ok(())
     }
@@ -134,7 +140,8 @@ impl Patch {
 ///
 /// # Errors
 ///
-/// Where this crate does not work. Then nothing has changed.
+/// Where this crate does not work; and in a statically linked program, which can have `Patch::all().names(false)`.
+/// Then nothing has changed.
 ///
 /// ```
 /// # if cfg!(target_os = "linux") {
@@ -171,13 +178,26 @@ pub fn patched_symbols() -> impl Iterator<Item = &'static str> {
         .flat_map(|part| linux::symbols(part).iter().copied().flatten().copied())
 }
 
-/// This system, or its processor, is one where nothing can be taken over.
+/// What was to be taken over cannot be: on this system or processor nothing can, or in this program not all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unsupported;
+pub struct Unsupported(pub(crate) Why);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each is where it is so")]
+pub(crate) enum Why {
+    System,
+    StaticNames,
+}
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("blocking calls can be taken over on Linux only, on x86_64 and AArch64")
+        f.write_str(match self.0 {
+            Why::System => "blocking calls can be taken over on Linux only, on x86_64 and AArch64",
+            Why::StaticNames => {
+                "name lookups cannot be taken over in a statically linked program: leave them out, by \
+                 `Patch::all().names(false).apply()`"
+            }
+        })
     }
 }
 

@@ -33,10 +33,14 @@ mod threads;
 mod time;
 mod transfer;
 
-use crate::{Part, Unsupported};
+use crate::patch::Why;
+use crate::{Part, Patch, Unsupported};
 
-/// Called before the first part is taken over.
-pub(crate) fn prepare() -> Result<(), Unsupported> {
+/// Called before parts are taken over.
+pub(crate) fn prepare(patch: Patch) -> Result<(), Unsupported> {
+    if cfg!(target_feature = "crt-static") && patch.takes(Part::Names) {
+        return Err(Unsupported(Why::StaticNames));
+    }
     fork::watch();
     Ok(())
 }
