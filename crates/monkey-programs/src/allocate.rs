@@ -22,12 +22,12 @@ fn block(n: usize, round: usize) -> Vec<u8> {
 /// # Panics
 ///
 /// If memory has not what was written to it.
-pub fn allocate() -> AtOnce<()> {
+pub fn allocate() -> AtOnce {
     run();
     run()
 }
 
-fn run() -> AtOnce<()> {
+fn run() -> AtOnce {
     let (sender, receiver) = channel();
     let reader = go(move || check(&receiver));
     let all = AtOnce::run(GREENLETS, move |n| (n, sender.clone()), |(n, sender)| fill(*n, sender));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use greenlet::{GreenThread, Greenlet};
+use greenlet::{GreenThread, Greenlet, iwait};
 
 /// Starts a greenlet with thread-local storage of its own.
 ///
@@ -18,10 +18,10 @@ pub fn go<R: 'static>(body: impl FnOnce() -> R + 'static) -> GreenThread<R> {
 
 /// What has become of many pieces of work that were begun together. Prints as one line.
 #[derive(Debug)]
-pub struct AtOnce<R> {
-    /// What each of them has returned.
-    pub results: Vec<R>,
-    /// From when all could begin until all were done.
+pub struct AtOnce {
+    /// How many there were.
+    pub count: usize,
+    /// From when the first one began until the last one was done.
     pub took: Duration,
     /// How many were in the midst of it at the same time.
     pub most: usize,
@@ -37,7 +37,7 @@ struct Inside {
     threads: Cell<usize>,
 }
 
-impl<R: 'static> AtOnce<R> {
+impl AtOnce {
     /// Prepares so many, each in a greenlet; and when all are ready, does the work of all.
     ///
     /// # Panics
@@ -46,44 +46,43 @@ impl<R: 'static> AtOnce<R> {
     pub fn run<S: 'static>(
         count: usize,
         prepare: impl Fn(usize) -> S + Clone + 'static,
-        work: impl Fn(&mut S) -> R + Clone + 'static,
+        work: impl Fn(&mut S) + Clone + 'static,
     ) -> Self {
         let inside = Rc::new(Inside::default());
-        // Of std, as unmodified programs have it. The one too many is who takes the time.
-        let (ready, done) = (Arc::new(Barrier::new(count + 1)), Arc::new(Barrier::new(count + 1)));
-        let tasks: Vec<_> = (0..count)
-            .map(|n| {
-                let (prepare, work) = (prepare.clone(), work.clone());
-                let (inside, ready, done) = (inside.clone(), ready.clone(), done.clone());
-                go(move || {
-                    let mut state = prepare(n);
-                    ready.wait();
-                    let result = inside.during(|| work(&mut state));
-                    done.wait();
-                    result
-                })
+        // Of std, as unmodified programs have it.
+        let ready = Arc::new(Barrier::new(count));
+        let task = |n| {
+            let (prepare, work, inside, ready) =
+                (prepare.clone(), work.clone(), inside.clone(), ready.clone());
+            go(move || {
+                let mut state = prepare(n);
+                ready.wait();
+                let begun = Instant::now();
+                inside.during(|| work(&mut state));
+                (begun, Instant::now(), state)
             })
-            .collect();
-        ready.wait();
-        let start = Instant::now();
-        done.wait();
-        let took = start.elapsed();
-        let results = tasks.into_iter().map(|task| task.join().expect("its work succeeds")).collect();
-        Self { results, took, most: inside.most.get(), threads: inside.threads.get() }
+        };
+        let tasks: Vec<_> = (0..count).map(task).collect();
+        // One that panics is not waited for by way of those who wait for it. What they leave is dropped when all are
+        // done, for to close a connection is work as well.
+        let ends: Vec<_> = iwait(tasks).map(|task| task.join().expect("its work succeeds")).collect();
+        let begun = ends.iter().map(|end| end.0).min();
+        let done = ends.iter().map(|end| end.1).max();
+        let took = begun.zip(done).map_or(Duration::ZERO, |(begun, done)| done - begun);
+        Self { count, took, most: inside.most.get(), threads: inside.threads.get() }
     }
 }
 
 impl Inside {
-    fn during<R>(&self, work: impl FnOnce() -> R) -> R {
+    fn during(&self, work: impl FnOnce()) {
         self.now.set(self.now.get() + 1);
         self.most.set(self.most.get().max(self.now.get()));
-        let result = work();
+        work();
         // The first one to be done looks: nobody is yet.
         if self.threads.get() == 0 {
             self.threads.set(threads());
         }
         self.now.set(self.now.get() - 1);
-        result
     }
 }
 
@@ -92,9 +91,9 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-impl<R> fmt::Display for AtOnce<R> {
+impl fmt::Display for AtOnce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { results, took, most, threads } = self;
-        write!(f, "{} in {took:.0?}, {most} at the same time, OS threads: {threads}", results.len())
+        let Self { count, took, most, threads } = self;
+        write!(f, "{count} in {took:.0?}, {most} at the same time, OS threads: {threads}")
     }
 }

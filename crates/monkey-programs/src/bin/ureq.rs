@@ -20,7 +20,7 @@ fn agent(pages: &Pages) -> Agent {
     Agent::config_builder().tls_config(tls.build()).build().into()
 }
 
-fn fetch_all(pages: &Pages) -> AtOnce<()> {
+fn fetch_all(pages: &Pages) -> AtOnce {
     let (url, agent) = (pages.url(), agent(pages));
     let fetch = move |agent: &mut Agent| {
         let page = agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());

@@ -22,6 +22,8 @@ impl Redis {
             (find("REDIS_SERVER", "redis-server")?, Folder::new("redis")?, free_port()?);
         let mut command = command(&program, &folder, libc::SIGTERM);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        // It looks this often in a second whether somebody has waited long enough.
+        command.args(["--hz", "500"]);
         let server = Server::start(command, "eady to accept connections", libc::SIGTERM)?;
         Ok(Self { port, _server: server, _folder: folder })
     }
