@@ -51,6 +51,11 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
+    /// Have `ureq` fetch over std's sockets, taken over by greenlet-monkey (a
+    /// program of its own, which cargo builds first)
+    #[arg(long)]
+    pub monkey: bool,
+
     /// List the pages found
     #[arg(long, requires = "urls")]
     pub list: bool,

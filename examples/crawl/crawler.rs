@@ -7,14 +7,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rustls::ClientConfig;
 use url::Url;
 
-use crate::fetch::{self, Document, FetchError, Fetcher};
+use crate::fetch::{Client, Document, FetchError};
 use crate::frontier::{Frontier, Target};
 use crate::gauge::Gauge;
 use crate::links;
@@ -28,8 +26,7 @@ pub struct Options {
 }
 
 struct Crawl {
-    timeout: Duration,
-    tls: Arc<ClientConfig>,
+    client: Client,
     frontier: Frontier,
     max_pages: usize,
     links: RefCell<HashMap<Url, Link>>,
@@ -82,8 +79,7 @@ pub fn crawl(starts: Vec<Url>, options: &Options, gauge: &Rc<Gauge>) -> Report {
 impl Crawl {
     fn new(options: &Options) -> Self {
         Self {
-            timeout: options.timeout,
-            tls: fetch::tls_config(),
+            client: Client::new(options.timeout),
             frontier: Frontier::new(),
             max_pages: options.max_pages.unwrap_or(usize::MAX),
             links: RefCell::default(),
@@ -107,7 +103,7 @@ impl Crawl {
 
     /// What each greenlet of the pool does.
     fn work(&self, is_last_round: bool) {
-        let mut fetcher = Fetcher::new(self.timeout, Arc::clone(&self.tls));
+        let mut fetcher = self.client.fetcher();
         while let Some(work) = self.frontier.next() {
             let target = &work.target;
             match fetcher.fetch(&target.url, target.is_start) {

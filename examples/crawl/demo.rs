@@ -29,9 +29,10 @@ struct Comparison {
     same_findings: bool,
 }
 
-/// Runs both crawls; true if they found the same and all could be fetched.
-pub fn run(args: &Args) -> io::Result<bool> {
-    let site = Rc::new(read_site()?);
+/// Runs both crawls, of the site in a folder; true if they found the same and
+/// all could be fetched.
+pub fn run(args: &Args, folder: &Path) -> io::Result<bool> {
+    let site = Rc::new(read_site(folder)?);
     let page_count = site.len();
     let gauge = Rc::new(Gauge::default());
     let (url, server) = server::start(site, DELAY, &gauge)?;
@@ -60,9 +61,9 @@ pub fn run(args: &Args) -> io::Result<bool> {
     Ok(in_order)
 }
 
-/// The site of this repository, or if that is gone, of the current directory.
-fn read_site() -> io::Result<Site> {
-    Site::of_tree(Path::new(env!("CARGO_MANIFEST_DIR"))).or_else(|_| Site::of_tree(&env::current_dir()?))
+/// The site of a folder, or if that is gone, of the current directory.
+fn read_site(folder: &Path) -> io::Result<Site> {
+    Site::of_tree(folder).or_else(|_| Site::of_tree(&env::current_dir()?))
 }
 
 impl Comparison {

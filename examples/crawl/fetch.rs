@@ -27,6 +27,12 @@ impl<T: Read + Write> Transport for T {}
 
 type Connection = Wire<Box<dyn Transport>>;
 
+/// What all fetchers share.
+pub struct Client {
+    timeout: Duration,
+    tls: Arc<ClientConfig>,
+}
+
 pub struct Fetcher {
     timeout: Duration,
     tls: Arc<ClientConfig>,
@@ -53,11 +59,17 @@ pub enum FetchError {
     Http(HttpError),
 }
 
-impl Fetcher {
-    pub fn new(timeout: Duration, tls: Arc<ClientConfig>) -> Self {
-        Self { timeout, tls, idle: None }
+impl Client {
+    pub fn new(timeout: Duration) -> Self {
+        Self { timeout, tls: tls_config() }
     }
 
+    pub fn fetcher(&self) -> Fetcher {
+        Fetcher { timeout: self.timeout, tls: Arc::clone(&self.tls), idle: None }
+    }
+}
+
+impl Fetcher {
     /// Gets a URL, through redirects; none if they lead out of the site and
     /// `may_leave` forbids that.
     pub fn fetch(&mut self, url: &Url, may_leave: bool) -> Result<Option<Document>, FetchError> {
@@ -165,8 +177,8 @@ fn start_tls(
     Ok(StreamOwned::new(tls, tcp))
 }
 
-/// The TLS settings all fetchers share: the usual root certificates.
-pub fn tls_config() -> Arc<ClientConfig> {
+/// TLS with the usual root certificates.
+fn tls_config() -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let config = ClientConfig::builder_with_provider(provider)

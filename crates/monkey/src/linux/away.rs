@@ -51,8 +51,8 @@ pub(super) fn away<A: Send + 'static>(make: impl Fn() -> A + Send + Sync + 'stat
             // SAFETY: it exists.
             ASKED => drop(unsafe { futex::wait(&away.state, ASKED, u32::MAX, None) }),
             REFUSED => return Some((away.make)()),
-            // SAFETY: the thread has done with it.
             _ => {
+                // SAFETY: the thread has done with it.
                 let (answer, errno) = unsafe { (*away.answer.get()).take() }?;
                 if errno != 0 {
                     set_errno(errno);

@@ -106,7 +106,7 @@ impl Entry {
         Some(Self { name, addresses: (0..).map_while(address).map(|byte| bytes(byte)).collect() })
     }
 
-    fn is_loopback(self) -> bool {
+    fn is_loopback(&self) -> bool {
         self.name.contains("localhost")
             && self.addresses.iter().all(|address| matches!(address[..], [127, 0, 0, 1] | [0, .., 1]))
             && !self.addresses.is_empty()
