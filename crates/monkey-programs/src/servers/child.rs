@@ -1,7 +1,6 @@
 //! A server that is a program of its own, and ends with this one.
 
 use std::error::Error;
-use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -77,11 +76,6 @@ pub(super) fn command(program: &Path, folder: &Folder, signal: libc::c_int) -> C
     command.current_dir(folder.path()).stdin(Stdio::null());
     if let Some(user) = other_user() {
         command.uid(user).gid(user);
-    }
-    if let Some(libraries) = std::env::var_os("SERVER_LIBRARIES").filter(|folders| !folders.is_empty()) {
-        let before = std::env::var_os("LD_LIBRARY_PATH");
-        let parts = [Some(libraries), before].into_iter().flatten();
-        command.env("LD_LIBRARY_PATH", parts.collect::<Vec<OsString>>().join(OsStr::new(":")));
     }
     // SAFETY: a system call, and nothing else.
     unsafe {
