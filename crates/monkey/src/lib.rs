@@ -1,7 +1,7 @@
 //! Monkey patching, natively: code nobody wrote for greenlets becomes cooperative.
 //!
 //! Linking this crate puts functions of its own in the place of libc's blocking ones: `read`, `recv`,
-//! `connect`, `poll`, `nanosleep`, the `futex` system call and some forty more. Until [`patch_all`] or
+//! `connect`, `poll`, `nanosleep`, the `futex` system call and some fifty more. Until [`patch_all`] or
 //! [`Patch::apply`] is called they pass every call on. After that, a call that would block a greenlet parks
 //! it, and others run: whether it comes from `std::net`, `std::thread::sleep`, `std::sync`, from a
 //! crate that never heard of greenlets, or from C.
@@ -63,7 +63,8 @@
 //! # Where it works
 //!
 //! Linux on x86_64 and AArch64. Elsewhere nothing is taken over, and [`patch_all`] says
-//! [`Unsupported`].
+//! [`Unsupported`]. It says so as well in a statically linked program, where name lookups cannot be taken over:
+//! `Patch::all().names(false).apply()` takes over all else.
 
 mod counts;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]

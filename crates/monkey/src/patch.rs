@@ -18,9 +18,9 @@ pub enum Part {
     Poll,
     /// `waitpid` and its kin.
     Process,
-    /// `read` and `write` on whatever can block, `close`, and locks on files.
+    /// `read` and `write` on whatever can block, copies within the kernel, `close`, and locks on files.
     Files,
-    /// `getaddrinfo` and `getnameinfo`.
+    /// `getaddrinfo`, `getnameinfo`, `gethostbyname` and their kin.
     Names,
     /// `syscall`, for the futexes of which std makes its locks.
     Sync,

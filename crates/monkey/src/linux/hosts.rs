@@ -244,13 +244,14 @@ impl Caller {
             let moved_list = |list: *mut *mut c_char| {
                 let list: *mut *mut c_char = moved(list.cast()).cast();
                 let mut place = list;
-                while let pointer = place.read_unaligned()
-                    && !pointer.is_null()
-                {
+                loop {
+                    let pointer = place.read_unaligned();
+                    if pointer.is_null() {
+                        return list;
+                    }
                     place.write_unaligned(moved(pointer));
                     place = place.add(1);
                 }
-                list
             };
             hostent {
                 h_name: moved(entry.h_name),
