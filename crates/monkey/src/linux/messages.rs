@@ -7,7 +7,7 @@ use libc::{mmsghdr, timespec};
 
 use super::call::{Call, How};
 use super::pieces::Pieces;
-use super::raw::{answer_int, call};
+use super::raw::{answer_int, call, error};
 use super::sockets::{flag, message_pieces, never_blocks, send_rest};
 use super::take_over::take_over;
 use super::time::{after, duration};
@@ -59,7 +59,10 @@ unsafe fn receive_messages(
 ) -> isize {
     // SAFETY: the arguments of a call that was taken over.
     let limit = unsafe { duration(timeout) };
-    if never_blocks(flags) || (limit.is_none() && !timeout.is_null()) {
+    if limit.is_none() && !timeout.is_null() {
+        return error(libc::EINVAL);
+    }
+    if never_blocks(flags) {
         // SAFETY: as above.
         return unsafe { receive_some(fd, messages, count as usize, flags, timeout) };
     }
