@@ -123,6 +123,8 @@ mod time;
 #[cfg(feature = "hub")]
 mod timeout;
 
+#[cfg(feature = "own-tls")]
+pub use crate::greenlet::set_own_tls_by_default;
 pub use crate::greenlet::{
     Builder, Generator, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised, State, Step,
     SwitchError, WeakGreenlet, Yielder, context, trace, trim_stacks, unwind_all,

@@ -26,7 +26,8 @@ pub struct Builder<T: 'static = ()> {
     name: Option<Box<str>>,
     context: Context,
     own_float_control: bool,
-    storage: OwnStorage,
+    /// As is usual, unless something is said.
+    storage: Option<OwnStorage>,
     class: SizeClass,
     parent: Option<Greenlet>,
     value: PhantomData<fn(T) -> T>,
@@ -39,7 +40,7 @@ impl<T: 'static> Default for Builder<T> {
             name: None,
             context: Context::default(),
             own_float_control: false,
-            storage: OwnStorage::No,
+            storage: None,
             class: SizeClass::DEFAULT,
             parent: None,
             value: PhantomData,
@@ -131,8 +132,9 @@ impl<T: 'static> Builder<T> {
     /// who has locked standard output, `park`, channels) is right between such greenlets. The
     /// repository's `docs/own-tls.md` tells how, and what stays the OS thread's all the same.
     ///
-    /// It takes some six kilobytes, and a switch to or from it goes by the slow path and exchanges the
-    /// storage. Where it has none of its own, as without this, a greenlet shares that of its thread.
+    /// It takes some six kilobytes, and a switch to or from it goes by a slower path and exchanges the
+    /// storage. Without this a greenlet shares that of its thread, or does as the
+    /// [default](crate::set_own_tls_by_default) says.
     ///
     /// While destructors of its thread-locals run, it can neither switch nor wait.
     ///
@@ -168,8 +170,19 @@ impl<T: 'static> Builder<T> {
     #[cfg(feature = "own-tls")]
     pub fn try_own_tls(mut self) -> Result<Self, crate::tls::OwnTlsError> {
         crate::tls::probe()?;
-        self.storage = OwnStorage::Wanted;
+        self.storage = Some(OwnStorage::Wanted);
         Ok(self)
+    }
+
+    /// Has it share the thread-local storage of its thread, where
+    /// [the default](crate::set_own_tls_by_default) is storage of its own.
+    ///
+    /// Switches to it are fast, and its thread-locals are those of the thread's root and of all others
+    /// that share them: for greenlets that know that they are greenlets.
+    #[cfg(feature = "own-tls")]
+    pub fn shared_tls(mut self) -> Self {
+        self.storage = Some(OwnStorage::No);
+        self
     }
 
     /// Unless it was given a context: that of the current greenlet.
@@ -203,11 +216,12 @@ impl<T: 'static> Builder<T> {
     pub fn build_without_body(self) -> Greenlet<T> {
         let parent = self.parent.as_ref().map(Greenlet::core_ptr);
         let greenlet = Greenlet::from_counted(thread::new_greenlet(parent, self.class));
-        let shares = !self.own_float_control && self.storage == OwnStorage::No;
+        let storage = self.storage.unwrap_or_else(OwnStorage::by_default);
+        let shares = !self.own_float_control && storage == OwnStorage::No;
         if self.name.is_some() || !self.context.is_empty() || !shares {
             let float_control =
                 if self.own_float_control { OwnFloatControl::Inherited } else { OwnFloatControl::No };
-            greenlet.core().furnish(self.name, self.context, float_control, self.storage);
+            greenlet.core().furnish(self.name, self.context, float_control, storage);
         }
         greenlet
     }

@@ -45,6 +45,8 @@ pub use local::LocalKey;
 #[cfg(feature = "hub")]
 pub(crate) use raised::payload_message;
 pub use raised::{GreenletExit, Raised};
+#[cfg(feature = "own-tls")]
+pub use storage::set_own_tls_by_default;
 pub use thread::{trim_stacks, unwind_all};
 pub use weak::WeakGreenlet;
 

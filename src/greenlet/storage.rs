@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::core::Core;
 use super::words::{self, Words};
@@ -47,7 +48,47 @@ impl Place {
     }
 }
 
+/// Whether greenlets of which nothing is said have storage of their own.
+static OWN_BY_DEFAULT: AtomicBool = AtomicBool::new(false);
+
+/// Decides, for the whole process, whether greenlets have thread-local storage of their own from now on
+/// where their [builder](crate::Builder::own_tls) says nothing of it: tasks, generators and all others that
+/// are made after the call, by whatever function. At first they share that of their thread.
+///
+/// It is for a program, or for what makes code cooperative that was written for threads, as
+/// `greenlet-monkey` does. A library that needs it says so with the builder.
+///
+/// # Errors
+///
+/// If greenlets cannot have that here. Then nothing has changed.
+///
+/// ```
+/// use greenlet::{Greenlet, set_own_tls_by_default};
+///
+/// if set_own_tls_by_default(true).is_ok() {
+///     let here = std::thread::current().id();
+///     let g = Greenlet::new(move |()| assert_ne!(std::thread::current().id(), here));
+///     g.switch(());
+///     let sharing = Greenlet::builder().shared_tls();
+///     sharing.build(move |()| assert_eq!(std::thread::current().id(), here)).switch(());
+/// }
+/// ```
+#[cfg(feature = "own-tls")]
+pub fn set_own_tls_by_default(on: bool) -> Result<(), crate::tls::OwnTlsError> {
+    if on {
+        crate::tls::probe()?;
+    }
+    OWN_BY_DEFAULT.store(on, Ordering::Relaxed);
+    Ok(())
+}
+
 impl OwnStorage {
+    /// That of a new greenlet of which nothing is said.
+    #[inline]
+    pub(crate) fn by_default() -> Self {
+        if cfg!(own_tls) && OWN_BY_DEFAULT.load(Ordering::Relaxed) { Self::Wanted } else { Self::No }
+    }
+
     fn block(self) -> Option<Block> {
         match self {
             Self::Has(block) => Some(block),

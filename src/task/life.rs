@@ -12,6 +12,7 @@ use super::shared::Counted;
 use super::{Task, TaskError, links};
 use crate::greenlet::core::{BodyType, Core, Phase};
 use crate::greenlet::counting::{self, keep};
+use crate::greenlet::storage::OwnStorage;
 use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
 use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
 use crate::report::{Report, ReportKind};
@@ -22,7 +23,8 @@ use crate::stack::SizeClass;
 pub(super) fn new_greenlet() -> NonNull<Core> {
     // SAFETY: what is current is alive.
     let spawner = unsafe { thread::current().as_ref() };
-    if spawner.extras().is_some_and(|extras| !extras.context.borrow().is_empty()) {
+    let inherits = spawner.extras().is_some_and(|extras| !extras.context.borrow().is_empty());
+    if inherits || OwnStorage::by_default() != OwnStorage::No {
         return new_greenlet_with(Builder::default());
     }
     thread::new_greenlet(Some(spawner.thread().root()), SizeClass::DEFAULT)

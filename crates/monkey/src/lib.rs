@@ -73,6 +73,10 @@ mod linux;
 #[path = "elsewhere.rs"]
 mod linux;
 mod patch;
+#[cfg(feature = "own-tls")]
+mod storage;
 
 pub use crate::counts::{Counts, counts};
 pub use crate::patch::{Part, Patch, Unsupported, is_patched, patch_all, patched_symbols};
+#[cfg(feature = "own-tls")]
+pub use crate::storage::{OwnTls, own_tls};

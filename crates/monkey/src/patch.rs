@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::linux;
+#[cfg(feature = "own-tls")]
+use crate::storage;
 
 /// A family of libc's blocking functions (gevent has a `patch_socket`, `patch_time` ... for each).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +61,8 @@ static ON: AtomicU8 = AtomicU8::new(0);
 #[must_use = "nothing is taken over before `apply`"]
 pub struct Patch {
     parts: u8,
+    #[cfg(feature = "own-tls")]
+    own_tls: bool,
 }
 
 impl Patch {
@@ -72,9 +76,13 @@ impl Patch {
         Self::default()
     }
 
-    /// All of them: to be limited by `false`, as in gevent's `patch_all(time=False)`.
+    /// All of them, and storage of their own for greenlets: to be limited by `false`, as in gevent's
+    /// `patch_all(time=False)`.
     pub fn all() -> Self {
-        Part::ALL.into_iter().fold(Self::new(), |patch, part| patch.part(part, true))
+        let all = Part::ALL.into_iter().fold(Self::new(), |patch, part| patch.part(part, true));
+        #[cfg(feature = "own-tls")]
+        let all = all.own_tls(true);
+        all
     }
 
     /// Takes a part over, or leaves it.
@@ -122,8 +130,19 @@ impl Patch {
         self.part(Part::Sync, on)
     }
 
+    /// Has greenlets that are made from then on have thread-local storage of their own, where that is
+    /// possible: to std and to C each of them is a thread. [`own_tls`](crate::own_tls) says what has become
+    /// of it. The builder's `own_tls` and `shared_tls` decide for one greenlet.
+    #[cfg(feature = "own-tls")]
+    pub fn own_tls(mut self, on: bool) -> Self {
+        self.own_tls = on;
+        self
+    }
+
     /// Takes the parts over, in the whole process, besides those that are taken over already. There is
     /// no way back: a greenlet may be parked in one of their calls.
+    ///
+    /// That greenlets cannot have storage of their own is no error.
     ///
     /// # Errors
     ///
@@ -132,11 +151,16 @@ impl Patch {
     pub fn apply(self) -> Result<(), Unsupported> {
         linux::prepare(self)?;
         ON.fetch_or(self.parts, Ordering::Relaxed);
+        #[cfg(feature = "own-tls")]
+        if self.own_tls {
+            storage::turn_on();
+        }
         Ok(())
     }
 }
 
-/// Takes over all that there is (gevent's `monkey.patch_all()`). Best called first thing in `main`.
+/// Takes over all that there is (gevent's `monkey.patch_all()`), and has greenlets that are made from now on
+/// have thread-local storage of their own, where they can. Best called first thing in `main`.
 ///
 /// # Errors
 ///
