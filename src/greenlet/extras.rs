@@ -16,6 +16,8 @@ pub(crate) struct Extras {
     pub(crate) context: RefCell<Context>,
     pub(crate) float_control: Cell<OwnFloatControl>,
     pub(crate) storage: Cell<OwnStorage>,
+    /// It destroys its thread-locals, and nothing that it does may unwind.
+    pub(crate) may_wait_quietly: Cell<bool>,
     /// What the floor above keeps here.
     pub(crate) kept: Cell<Option<Box<dyn Any>>>,
 }

@@ -15,11 +15,11 @@ use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
-use super::storage::{OwnStorage, end_storage};
+use super::storage::{OwnStorage, WhoIsNext, end_storage};
 use super::tag::{Tag, Wake};
 use super::thread::current;
 use super::trace::EventKind;
-use super::words::{fast_current, set_fast_current};
+use super::words::{self, Hold, fast_current, set_fast_current};
 use crate::arch::{self, Continuation, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
@@ -30,6 +30,8 @@ pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
 /// Gives an unstarted greenlet a stack that is ready to be switched to.
 pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     let body = core.body().expect("a greenlet without a body is not started");
+    // An allocator that waits would let others run, and they might start it.
+    let _held = words::hold(Hold::Callback);
     let stack = reserve_stack(core)?;
     core.thread().storage.furnish(core);
     lay_out(core, body, stack);
@@ -195,7 +197,7 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     if successor.is_none() {
         end_locals(core);
     }
-    end_storage(core);
+    end_storage(core, if successor.is_none() { WhoIsNext::Open } else { WhoIsNext::Settled });
     let mut next = successor.or(core.parent.get());
     // This greenlet keeps its parent, and that its own, while nobody changes the links. Once
     // destructors have run, who is looked at has to be kept.

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::core::Core;
-use super::words::{self, Words};
+use super::words::{self, Hold, Words};
 use crate::tls::{Base, Block, Pool};
 
 /// The storage of one OS thread.
@@ -155,10 +155,34 @@ impl Storage {
 }
 
 /// Runs the destructors of the thread-locals that the current greenlet has to itself, if it does.
-pub(crate) fn end_storage(core: &Core) {
-    if let Some(block) = core.storage().block() {
-        // The library that calls them could not be unwound.
-        let _held = words::hold(words::Hold::Destructors);
+///
+/// The library that calls them could not be unwound, so they must not wait by what unwinds. What does not may
+/// let others run meanwhile, unless it is [settled](WhoIsNext) who is next.
+pub(crate) fn end_storage(core: &Core, next: WhoIsNext) {
+    if let (Some(block), Some(extras)) = (core.storage().block(), core.extras()) {
+        let _held = words::hold(Hold::Destructors);
+        extras.may_wait_quietly.set(next == WhoIsNext::Open);
         block.end_user();
+        extras.may_wait_quietly.set(false);
     }
+}
+
+/// Whether it is settled who continues when a greenlet ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhoIsNext {
+    Open,
+    Settled,
+}
+
+/// Whether the current greenlet is kept from waiting by nothing but that it destroys its thread-locals, and
+/// may wait by what does not unwind.
+pub(crate) fn may_wait_quietly(current: &Core) -> bool {
+    words::is_held_once(Hold::Destructors)
+        && current.extras().is_some_and(|extras| extras.may_wait_quietly.get())
+}
+
+/// To be held while the current greenlet lets others run, who are not concerned by that it
+/// [may wait quietly](may_wait_quietly) only.
+pub(crate) fn while_others_run(current: &Core) -> Option<words::Lifted> {
+    may_wait_quietly(current).then(|| words::lift(Hold::Destructors))
 }

@@ -139,7 +139,12 @@ impl Thread {
 
     /// An unstarted greenlet, with one count for the caller.
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
-        self.occupy(self.arena.take_or_grow(NonNull::from(self)), parent, class)
+        let core = {
+            // An allocator that waits would let others run, and they might need one as well.
+            let _held = words::hold(Hold::Callback);
+            self.arena.take_or_grow(NonNull::from(self))
+        };
+        self.occupy(core, parent, class)
     }
 
     /// Makes an unstarted greenlet of a vacant block, with one count for the caller.

@@ -140,6 +140,26 @@ pub(crate) fn hold(why: Hold) -> Held {
     Held(why)
 }
 
+/// Whether there is one reason not to wait, and it is this one.
+pub(super) fn is_held_once(why: Hold) -> bool {
+    with(|words| words.holds.get()) == why.unit()
+}
+
+/// Until the guard is dropped, there is one such reason less.
+pub(super) fn lift(why: Hold) -> Lifted {
+    with(|words| words.holds.set(words.holds.get() - why.unit()));
+    Lifted(why)
+}
+
+/// One reason less not to wait, until it is dropped.
+pub(crate) struct Lifted(Hold);
+
+impl Drop for Lifted {
+    fn drop(&mut self) {
+        with(|words| words.holds.set(words.holds.get() + self.0.unit()));
+    }
+}
+
 /// One reason more not to wait, until it is dropped.
 pub(crate) struct Held(Hold);
 

@@ -39,7 +39,7 @@ use super::wait_queue::Node;
 use super::{BUDGET, Cause, Fiber, FiberState, Hub, Interrupt, existing};
 use crate::greenlet::tag::Wake;
 use crate::greenlet::words::{self, Hold};
-use crate::greenlet::{Raised, switching};
+use crate::greenlet::{Raised, storage, switching, thread};
 
 /// There is something to read, or the end of it: `POLLIN` of `poll(2)`.
 pub const POLLIN: i16 = libc::POLLIN;
@@ -148,10 +148,17 @@ fn hub_at_rest<'a>() -> Option<&'a Hub> {
     existing().filter(|hub| hub.is_at_rest())
 }
 
+/// Whether the one who runs must not wait. Destructors of thread-locals may, as nothing here unwinds.
+fn is_held() -> bool {
+    // SAFETY: the current greenlet is alive.
+    let may_wait = || storage::may_wait_quietly(unsafe { thread::current().as_ref() });
+    words::held() != Hold::Nothing && !may_wait()
+}
+
 impl Hub {
     /// Whether the one who runs is not in the midst of what the hub does.
     fn is_at_rest(&self) -> bool {
-        let busy = self.turning.get() || words::held() != Hold::Nothing || self.disowned.get();
+        let busy = self.turning.get() || is_held() || self.disowned.get();
         !busy
             && !panicking()
             && self.timers.try_borrow_mut().is_ok()
@@ -187,7 +194,10 @@ impl Hub {
     }
 
     fn run_others_quietly(&self, me: &Fiber) -> Ended {
+        // SAFETY: what is current is alive.
+        let lifted = storage::while_others_run(unsafe { me.core().as_ref() });
         let brought = self.run_others(me);
+        drop(lifted);
         self.take_in(me, brought)
     }
 

@@ -12,7 +12,7 @@ use super::shared::Counted;
 use super::{Task, TaskError, links};
 use crate::greenlet::core::{BodyType, Core, Phase};
 use crate::greenlet::counting::{self, keep};
-use crate::greenlet::storage::OwnStorage;
+use crate::greenlet::storage::{OwnStorage, WhoIsNext};
 use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
 use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
 use crate::report::{Report, ReportKind};
@@ -118,7 +118,7 @@ fn leave(task: Counted) {
         // It may have made more of them. Nothing of the kind may run once it is settled who is next.
         life::end_locals(core);
     }
-    storage::end_storage(core);
+    storage::end_storage(core, WhoIsNext::Open);
 }
 
 /// Ends a task whose body has not begun to run. Its greenlet is the caller's business.

@@ -1,7 +1,7 @@
 //! One block: making it, having it in force for the time of a call, and what its user leaves behind.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +18,8 @@ struct Record {
     base: Base,
     /// Where the caller's thread-local is in it.
     anchor: *const (),
+    /// The one below it in a pool's pile.
+    below: Cell<Option<Block>>,
     /// The state of the resolver: without one of its own, a thread would share the sockets of others.
     resolver: UnsafeCell<ResolverState>,
 }
@@ -46,7 +48,8 @@ impl Block {
         // SAFETY: a new block, and all places are in its control block.
         unsafe { fill_in(glibc, new, Base::in_force().address()) };
         let resolver = UnsafeCell::new([0; _]);
-        let record = Box::leak(Box::new(Record { base: Base::of(new), anchor: ptr::null(), resolver }));
+        let (base, anchor, below) = (Base::of(new), ptr::null(), Cell::new(None));
+        let record = Box::leak(Box::new(Record { base, anchor, below, resolver }));
         let resolver = record.resolver.get();
         // SAFETY: nobody else uses the block, and it is filled in as that of a new thread.
         record.anchor = unsafe {
@@ -60,7 +63,7 @@ impl Block {
     }
 
     fn record(&self) -> &Record {
-        // SAFETY: leaked by `new`, and not written any more.
+        // SAFETY: leaked by `new`, and not written any more but in cells.
         unsafe { self.0.as_ref() }
     }
 
@@ -72,6 +75,11 @@ impl Block {
     /// Where in it the thread-local is that its maker asked for.
     pub(crate) fn anchor(self) -> *const () {
         self.record().anchor
+    }
+
+    /// For the pool that it is in: the block below it.
+    pub(super) fn below(&self) -> &Cell<Option<Block>> {
+        &self.record().below
     }
 
     /// Makes a used block look like a new one.

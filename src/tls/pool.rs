@@ -2,27 +2,36 @@
 //!
 //! They are never freed: the loader would lose what the C library keeps in them, such as free pieces
 //! of memory. Blocks of threads that have ended go to others.
+//!
+//! Nothing here allocates but a block that is made: a greenlet gives its own back at its very end, where an
+//! allocator that wants to wait could not.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::Mutex;
 
 use super::glibc::glibc;
 use super::{Block, Locate};
 
 /// Those of threads that have ended.
-static LEFT: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+static LEFT: Mutex<Pile> = Mutex::new(Pile { top: None });
+
+/// Blocks, each of which knows the one below.
+#[derive(Default)]
+struct Pile {
+    top: Option<Block>,
+}
 
 /// Blocks of one thread.
 #[derive(Default)]
 pub(crate) struct Pool {
-    free: RefCell<Vec<Block>>,
+    free: Cell<Pile>,
 }
 
 impl Pool {
     /// A block as for a new thread. A [`probe`](super::probe) has found that there can be one. `locate` is
     /// the same in all calls.
     pub(crate) fn take(&self, locate: Locate) -> Block {
-        let used = self.free.borrow_mut().pop().or_else(left_by_another_thread);
+        let used = self.change(Pile::pop).or_else(left_by_another_thread);
         let Some(block) = used else { return Block::new(glibc(), locate) };
         // SAFETY: it is nobody's, and came here clean.
         unsafe { block.renew() };
@@ -37,8 +46,31 @@ impl Pool {
     /// asked for a block.
     pub(crate) unsafe fn give_back(&self, block: Block) {
         if block.is_clean() {
-            self.free.borrow_mut().push(block);
+            // SAFETY: it is nobody's, and in no pile.
+            self.change(|free| unsafe { free.push(block) });
         }
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Pile) -> R) -> R {
+        let mut free = self.free.take();
+        let result = change(&mut free);
+        self.free.set(free);
+        result
+    }
+}
+
+impl Pile {
+    /// # Safety
+    ///
+    /// The block is nobody's, and in no pile.
+    unsafe fn push(&mut self, block: Block) {
+        block.below().set(self.top.replace(block));
+    }
+
+    fn pop(&mut self) -> Option<Block> {
+        let top = self.top?;
+        self.top = top.below().take();
+        Some(top)
     }
 }
 
@@ -50,6 +82,10 @@ fn left_by_another_thread() -> Option<Block> {
 impl Drop for Pool {
     fn drop(&mut self) {
         let mut left = LEFT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        left.append(self.free.get_mut());
+        let mut free = self.free.take();
+        while let Some(block) = free.pop() {
+            // SAFETY: it was in this pool, and now is in none.
+            unsafe { left.push(block) };
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! An allocator that calls what is taken over: its own lock for one, and if it is told so, much else.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 
 use greenlet::{join_all, spawn};
@@ -14,10 +13,8 @@ struct Locked;
 
 static LOCK: Mutex<()> = Mutex::new(());
 
-thread_local! {
-    static COUNTING: Cell<bool> = const { Cell::new(false) };
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The two ends of a pipe, if allocations are to wait, and to go through it.
 static PIPE: [AtomicI32; 2] = [const { AtomicI32::new(-1) }; 2];
@@ -42,8 +39,8 @@ fn dawdle() {
 unsafe impl GlobalAlloc for Locked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         dawdle();
-        if COUNTING.get() {
-            COUNT.set(COUNT.get() + 1);
+        if COUNTING.load(Ordering::Relaxed) {
+            COUNT.fetch_add(1, Ordering::Relaxed);
         }
         let _guard = LOCK.lock().unwrap();
         if layout.size().is_multiple_of(16) {
@@ -116,10 +113,10 @@ fn waits_allocate_nothing_once_all_has_grown() {
             thread::sleep(Duration::from_millis(50));
         });
         wait();
-        COUNTING.set(true);
+        COUNTING.store(true, Ordering::Relaxed);
         wait();
-        COUNTING.set(false);
-        assert_eq!(COUNT.get(), 0);
+        COUNTING.store(false, Ordering::Relaxed);
+        assert_eq!(COUNT.load(Ordering::Relaxed), 0);
         writer.join().unwrap();
     });
 }

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::catch_unwind;
+use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, panicking};
 
-use greenlet::{spawn, yield_now};
+use greenlet::{GreenThread, Greenlet, spawn, yield_now};
 
 use super::{MOMENT, join, patched};
 
@@ -150,5 +151,106 @@ fn a_value_of_a_threads_key_is_destroyed() {
             assert!(!unsafe { libc::pthread_getspecific(key) }.is_null());
         });
         assert_eq!(count.get(), 10);
+    });
+}
+
+/// Calls something when it is destroyed.
+struct Calls(Box<dyn FnOnce()>);
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        std::mem::replace(&mut self.0, Box::new(|| ()))();
+    }
+}
+
+thread_local! {
+    static AT_THE_END: RefCell<Option<Calls>> = const { RefCell::new(None) };
+}
+
+/// A task that makes a blocking call in the destructor of a thread-local.
+fn ends_with(call: impl FnOnce() + 'static) -> GreenThread<()> {
+    spawn(move || AT_THE_END.set(Some(Calls(Box::new(call)))))
+}
+
+#[test]
+fn a_destructor_waits_for_a_lock_that_another_greenlet_holds() {
+    patched("thread_locals::a_destructor_waits_for_a_lock_that_another_greenlet_holds", || {
+        static LOCK: Mutex<usize> = Mutex::new(0);
+        let holder = spawn(|| {
+            let mut guard = LOCK.lock().unwrap();
+            let _output = std::io::stdout().lock();
+            thread::sleep(MOMENT);
+            *guard += 1;
+        });
+        yield_now();
+        let ending: Vec<_> = (0..5)
+            .map(|_| {
+                ends_with(|| {
+                    println!("at the end");
+                    *LOCK.lock().unwrap() += 1;
+                })
+            })
+            .collect();
+        holder.join().unwrap();
+        ending.into_iter().for_each(|task| task.join().unwrap());
+        while *LOCK.lock().unwrap() != 6 {
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_destructor_writes_to_and_reads_from_other_greenlets() {
+    patched("thread_locals::a_destructor_writes_to_and_reads_from_other_greenlets", || {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let data = vec![7; 1 << 20];
+        drop(ends_with(move || {
+            a.write_all(&data).unwrap();
+            a.read_exact(&mut [0]).unwrap();
+            thread::sleep(MOMENT);
+        }));
+        let mut read = vec![0; 1 << 20];
+        b.read_exact(&mut read).unwrap();
+        assert!(read.into_iter().all(|byte| byte == 7));
+        b.write_all(b"x").unwrap();
+        assert_eq!(b.read(&mut [0]).unwrap(), 0, "the other end goes when all is done");
+    });
+}
+
+#[test]
+fn greenlets_that_are_switched_by_hand_wait_in_destructors_as_well() {
+    patched("thread_locals::greenlets_that_are_switched_by_hand_wait_in_destructors_as_well", || {
+        let (tell, told) = channel();
+        let ticking = spawn(move || (0..3).for_each(|_| told.recv().unwrap()));
+        let g = Greenlet::new(move |()| {
+            AT_THE_END.set(Some(Calls(Box::new(move || {
+                for _ in 0..3 {
+                    tell.send(()).unwrap();
+                    thread::sleep(MOMENT / 5);
+                }
+            }))));
+        });
+        g.switch(());
+        assert!(g.is_dead());
+        ticking.join().unwrap();
+    });
+}
+
+#[test]
+fn a_destructor_that_waits_when_the_thread_ends_comes_to_its_end() {
+    patched("thread_locals::a_destructor_that_waits_when_the_thread_ends_comes_to_its_end", || {
+        let (tell, told) = channel();
+        let thread = thread::spawn(move || {
+            let (mut a, b) = UnixStream::pair().unwrap();
+            drop(ends_with(move || {
+                // Nobody ever writes.
+                let error = a.read(&mut [0]).unwrap_err();
+                tell.send(error.raw_os_error()).unwrap();
+                drop(b);
+            }));
+            thread::sleep(MOMENT);
+        });
+        thread.join().unwrap();
+        assert_eq!(told.recv().unwrap(), Some(libc::ECANCELED));
     });
 }
