@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread::{self, ThreadId, panicking};
 
-use greenlet::{Generator, Greenlet, KillError, Step, SwitchError, trace};
+use greenlet::{Builder, Generator, Greenlet, KillError, Step, SwitchError, trace};
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(1) };
@@ -519,6 +519,63 @@ fn a_generator_may_have_its_own() {
     let steps: Vec<_> = (0..4).map(|_| generator.resume(())).collect();
     assert_eq!(steps, [Step::Yielded(2), Step::Yielded(4), Step::Yielded(8), Step::Returned(8)]);
     assert_eq!(NUMBER.get(), 1);
+}
+
+/// Who waits in a chain of calls.
+type Callers = Rc<RefCell<Vec<Greenlet>>>;
+
+#[test]
+fn one_that_only_its_child_keeps_goes_on_when_the_child_ends() {
+    type Options = fn() -> Builder<()>;
+    let (own, shared): (Options, Options) = (own, Greenlet::builder);
+    for (parents, childs) in [(own, shared), (shared, own), (own, own)] {
+        let (main, went_on) = (Greenlet::<()>::current(), Rc::new(Cell::new(false)));
+        let (callers, child) = (Callers::default(), Rc::new(Cell::new(None)));
+        let parent = parents().build({
+            let (callers, child, went_on) = (callers.clone(), child.clone(), went_on.clone());
+            move |()| {
+                // Those who hold the handles of both are gone when it ends.
+                let kill = move |()| callers.take().iter().for_each(|caller| caller.kill().unwrap());
+                child.set(Some(childs().build(kill)));
+                main.switch(());
+                went_on.set(true);
+            }
+        });
+        let calls_parent = Greenlet::new(move |()| parent.switch(()));
+        callers.borrow_mut().push(calls_parent.clone());
+        calls_parent.switch(());
+        let child = child.take().unwrap();
+        let calls_child = Greenlet::new(move |()| child.switch(()));
+        callers.borrow_mut().push(calls_child.clone());
+        calls_child.switch(());
+        assert!(went_on.get());
+    }
+}
+
+#[test]
+fn an_error_goes_on_to_one_that_only_the_way_keeps() {
+    /// Makes the root the parent of a greenlet, when it is dropped.
+    struct Reparents(Rc<Cell<Option<Greenlet>>>);
+    impl Drop for Reparents {
+        fn drop(&mut self) {
+            let greenlet = self.0.take().unwrap();
+            greenlet.set_parent(&Greenlet::<()>::root()).unwrap();
+        }
+    }
+    let (main, heard) = (Greenlet::<()>::current(), Rc::new(Cell::new(false)));
+    let grandparent = own().build({
+        let heard = heard.clone();
+        move |()| heard.set(main.try_switch(()).is_err())
+    });
+    grandparent.switch(());
+    let slot = Rc::new(Cell::new(None));
+    let reparents = Reparents(slot.clone());
+    let parent = own().parent(&grandparent).build(move |()| drop(reparents));
+    let g = own().parent(&parent).build(|()| panic!("as it should"));
+    drop((parent, grandparent));
+    slot.set(Some(g.clone()));
+    g.switch(());
+    assert!(heard.get());
 }
 
 #[test]

@@ -39,6 +39,16 @@ pub(crate) fn keep(core: NonNull<Core>) -> Kept {
     Kept(core)
 }
 
+impl Kept {
+    /// Gives the count up, of a greenlet that is about to be current. What runs needs none; but who runs shows
+    /// only when its storage is in force, and until then it looks suspended.
+    #[inline]
+    pub(crate) fn give_up(self) {
+        lower(self.0);
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Kept {
     #[inline]
     fn drop(&mut self) {

@@ -314,9 +314,8 @@ fn die_into<T: 'static>(
     end(core);
     // SAFETY: its body and all destructors have returned, and this leaves.
     unsafe { thread.storage.give_back(core) };
+    kept.into_iter().for_each(Kept::give_up);
     let base = thread.make_current(NonNull::from(receiver));
-    // What runs needs no count, so this runs nothing.
-    drop(kept);
     if chore.is_none() && core.refs.get() == 0 {
         free(NonNull::from(core));
     }
@@ -336,7 +335,9 @@ fn die_into<T: 'static>(
 /// hooks; or free the block, where that runs destructors or lets go of a suspended parent.
 fn chore_of_death<T: 'static>(core: &Core, receiver: &Core, parcel: &Parcel<T>) -> Option<Chore> {
     let runs_code_when_freed = || {
-        let keeps = |parent: &Core| parent.refs.get() == 1 && !ptr::eq(parent, receiver);
+        // Who is about to be current needs no count, but looks suspended until its storage is in force.
+        let runs = |parent| ptr::eq(parent, receiver) && receiver.storage() == core.storage();
+        let keeps = |parent: &Core| parent.refs.get() == 1 && !runs(parent);
         core.extras().is_some() || core.parent().is_some_and(keeps)
     };
     if !core.thread().is_traced() && (core.refs.get() > 0 || !runs_code_when_freed()) {
@@ -369,10 +370,9 @@ fn pass_stack_on<T: 'static>(
     heir.stack.set(Some(stack));
     lay_out(heir, body, stack);
     mark_dead(core);
+    kept.into_iter().for_each(Kept::give_up);
     let elsewhere = core.thread().make_current(NonNull::from(heir));
     debug_assert!(elsewhere.is_none(), "an heir finds the same storage");
-    // What runs needs no count, so this runs nothing.
-    drop(kept);
     if let Some(chore) = chore {
         message = chore.settle(message);
         // That ran as the heir, who may have been left and continued elsewhere meanwhile.

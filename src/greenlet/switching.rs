@@ -234,9 +234,9 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };
     let chore = Chore::of(me, event, discard);
+    // It would keep the receiver while `me` waits.
+    kept.into_iter().for_each(Kept::give_up);
     let base = me.thread().make_current(NonNull::from(receiver));
-    // What runs needs no count, so this runs nothing; it would keep the receiver while `me` waits.
-    drop(kept);
     // SAFETY: the receiver is suspended or just prepared, current now, and takes this message; the
     // next one to `me` is for a W.
     unsafe {
