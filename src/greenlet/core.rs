@@ -171,9 +171,13 @@ impl Core {
         self.extras().map_or(OwnStorage::No, |extras| extras.storage.get())
     }
 
-    /// Whether only the slow path may continue it.
-    pub(crate) fn is_slow(&self) -> bool {
-        self.has_float_control() || self.storage() != OwnStorage::No
+    /// What it waits under for a T: this decides who may continue it, and how.
+    pub(crate) fn tag<T: 'static>(&self) -> Tag {
+        match self.storage() {
+            _ if self.has_float_control() => Tag::slow::<T>(),
+            OwnStorage::No => Tag::of::<T>(),
+            OwnStorage::Wanted | OwnStorage::Has(_) => Tag::apart::<T>(),
+        }
     }
 
     /// Gives a new greenlet what few have.

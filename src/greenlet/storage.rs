@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::core::Core;
-use super::words::{self, Hold, Words};
+use super::words::{self, Hold, Leaving, Words};
 use crate::tls::{Base, Block, Pool};
 
 /// The storage of one OS thread.
@@ -31,11 +31,18 @@ pub(crate) enum OwnStorage {
     /// It will, when it starts.
     Wanted,
     /// This.
-    Has(Block),
+    Has(Own),
+}
+
+/// A block, and where what matters is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Own {
+    block: Block,
+    place: Place,
 }
 
 /// A copy of thread-local storage, and this crate's words in it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) base: Base,
     words: NonNull<Words>,
@@ -45,6 +52,14 @@ impl Place {
     pub(super) fn words(&self) -> &Words {
         // SAFETY: the words are in storage that lives as long as its user: its thread, or for ever.
         unsafe { self.words.as_ref() }
+    }
+
+    /// Makes the words right for a greenlet that is about to be current here.
+    #[inline(always)]
+    fn enter(self, next: &Core, leaving: Leaving) -> Option<Self> {
+        self.words().carry_over();
+        self.words().set_current(next, leaving);
+        Some(self)
     }
 }
 
@@ -89,9 +104,10 @@ impl OwnStorage {
         if cfg!(own_tls) && OWN_BY_DEFAULT.load(Ordering::Relaxed) { Self::Wanted } else { Self::No }
     }
 
-    fn block(self) -> Option<Block> {
+    #[inline]
+    fn own(self) -> Option<Own> {
         match self {
-            Self::Has(block) => Some(block),
+            Self::Has(own) => Some(own),
             Self::No | Self::Wanted => None,
         }
     }
@@ -110,27 +126,50 @@ impl Storage {
             let words = unsafe { NonNull::new_unchecked(words::locate().cast_mut().cast()) };
             self.own.set(Some(Place { base: Base::in_force(), words }));
         }
-        extras.storage.set(OwnStorage::Has(self.pool.take(words::locate)));
+        let block = self.pool.take(words::locate);
+        let words = NonNull::new(block.anchor().cast_mut().cast()).expect("an anchor is a place");
+        let place = Place { base: block.base(), words };
+        extras.storage.set(OwnStorage::Has(Own { block, place }));
     }
 
     /// Decides on the storage of `next`, which is about to be current. Where that is not what is in force,
     /// the switch has to load its base, and the words in it are right but for who is current.
     #[inline]
     pub(super) fn cross_to(&self, next: &Core) -> Option<Place> {
-        let block = next.storage().block();
-        if block == self.in_force.get() { None } else { Some(self.exchange(block)) }
+        let own = next.storage().own();
+        let block = own.map(|own| own.block);
+        if block == self.in_force.get() {
+            return None;
+        }
+        self.in_force.set(block);
+        let place = own.map_or_else(|| self.threads_own(), |own| own.place);
+        place.words().carry_over();
+        Some(place)
+    }
+
+    /// As [`cross_to`](Self::cross_to), for who has storage to itself, and is no other than the current
+    /// greenlet; makes it current, too. `None` if it has no handles.
+    #[inline(always)]
+    pub(super) fn cross_into(&self, next: &Core) -> Option<Place> {
+        let own = next.storage().own()?;
+        if next.refs.get() == 0 {
+            return None;
+        }
+        self.in_force.set(Some(own.block));
+        own.place.enter(next, Leaving::Across)
+    }
+
+    /// As [`cross_into`](Self::cross_into), for who shares the thread's own storage, which is not in force.
+    #[inline(always)]
+    pub(super) fn cross_back(&self, next: &Core) -> Option<Place> {
+        self.in_force.set(None);
+        let leaving = if next.refs.get() > 0 { Leaving::Fast } else { Leaving::Slow };
+        self.threads_own().enter(next, leaving)
     }
 
     #[inline]
-    fn exchange(&self, block: Option<Block>) -> Place {
-        self.in_force.set(block);
-        let own = self.own.get().expect("blocks are exchanged where one was taken");
-        let place = block.map_or(own, |block| {
-            let words = NonNull::new(block.anchor().cast_mut().cast()).expect("an anchor is a place");
-            Place { base: block.base(), words }
-        });
-        place.words().carry_over();
-        place
+    fn threads_own(&self) -> Place {
+        self.own.get().expect("blocks are exchanged where one was taken")
     }
 
     /// Where the thread's own storage is, if it is not in force.
@@ -144,12 +183,12 @@ impl Storage {
     ///
     /// The greenlet's user code has ended, and whoever runs leaves before another greenlet starts.
     pub(super) unsafe fn give_back(&self, core: &Core) {
-        if let Some(block) = core.storage().block()
+        if let Some(own) = core.storage().own()
             && let Some(extras) = core.extras()
         {
             extras.storage.set(OwnStorage::No);
             // SAFETY: the caller's word.
-            unsafe { self.pool.give_back(block) };
+            unsafe { self.pool.give_back(own.block) };
         }
     }
 }
@@ -159,10 +198,10 @@ impl Storage {
 /// The library that calls them could not be unwound, so they must not wait by what unwinds. What does not may
 /// let others run meanwhile, unless it is [settled](WhoIsNext) who is next.
 pub(crate) fn end_storage(core: &Core, next: WhoIsNext) {
-    if let (Some(block), Some(extras)) = (core.storage().block(), core.extras()) {
+    if let (Some(own), Some(extras)) = (core.storage().own(), core.extras()) {
         let _held = words::hold(Hold::Destructors);
         extras.may_wait_quietly.set(next == WhoIsNext::Open);
-        block.end_user();
+        own.block.end_user();
         extras.may_wait_quietly.set(false);
     }
 }

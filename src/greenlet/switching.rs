@@ -17,9 +17,9 @@ use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::tag::Tag;
-use super::thread::{self, current};
+use super::thread::current;
 use super::trace::{self, EventKind};
-use super::words::{Hold, fast_current, held, set_fast_current};
+use super::words::{Hold, across_current, fast_current, held, set_fast_current};
 use crate::arch::{self, Message};
 use crate::tls::{self, Base};
 
@@ -80,20 +80,26 @@ unsafe fn transfer_across<S: 'static, W: 'static>(target: NonNull<Core>, value: 
 /// # Safety
 ///
 /// As for [`transfer`].
-#[cold]
 #[inline(never)]
 unsafe fn prepare_across<S: 'static, W: 'static>(target: NonNull<Core>) -> Option<(NonNull<Core>, Base)> {
-    let me = thread::existing_current().filter(|me| *me != target)?;
+    let across = NonNull::new(across_current().cast_mut());
+    let me = across.or(NonNull::new(fast_current().cast_mut())).filter(|me| *me != target)?;
     // SAFETY: what is current is alive, and the caller holds a count on the target.
     let (from, to) = unsafe { (me.as_ref(), target.as_ref()) };
-    let tag = to.waits_for.get();
-    let waits = tag.is(Tag::slow::<S>()) || tag.is(Tag::of::<S>());
-    if !waits || to.abandoned.get() || panicking() || held() != Hold::Nothing {
+    if to.abandoned.get() || panicking() || held() != Hold::Nothing {
         return None;
     }
-    let base = from.thread().cross_plainly(from, to)?;
-    from.waits_for.set(if from.is_slow() { Tag::slow::<W>() } else { Tag::of::<W>() });
-    Some((me, base))
+    let (storage, tag) = (&from.thread().storage, to.waits_for.get());
+    let crossed = if tag.is(Tag::apart::<S>()) {
+        storage.cross_into(to)
+    } else if across.is_some() && tag.is(Tag::of::<S>()) {
+        storage.cross_back(to)
+    } else {
+        None
+    };
+    let place = crossed?;
+    from.waits_for.set(if across.is_some() { Tag::apart::<W>() } else { Tag::of::<W>() });
+    Some((me, place.base))
 }
 
 /// As [`transfer`], for a caller that knows who it is.
@@ -230,7 +236,7 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
             None => return parcel.refused(SwitchError::ThreadEnding),
         }
     }
-    me.waits_for.set(if me.is_slow() { Tag::slow::<W>() } else { Tag::of::<W>() });
+    me.waits_for.set(me.tag::<W>());
     let unwanted = receiver.waits_for.get().is(Tag::ANYTHING);
     let discard = if unwanted { parcel::discard_unwanted } else { parcel::discard::<S> };
     let chore = Chore::of(me, event, discard);

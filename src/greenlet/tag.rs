@@ -14,6 +14,9 @@ pub(crate) struct Tag(&'static TypeId);
 /// What a greenlet that waits in a scheduler is switched to with. Only the scheduler can send one.
 pub(crate) struct Wake;
 
+/// A constant that the linker cannot take for another one, because its size is its own.
+struct Other<const MORE: usize>(TypeId, #[allow(dead_code, reason = "its size matters")] [u64; MORE]);
+
 struct Nothing;
 struct Anything;
 
@@ -37,8 +40,13 @@ impl Tag {
 
     /// Equal to [`of`](Self::of), and not the same: for a greenlet that only the slow path may continue.
     pub(crate) const fn slow<T: 'static>() -> Self {
-        struct Other(TypeId, #[allow(dead_code, reason = "another size keeps the constants apart")] u8);
-        Self(const { &Other(TypeId::of::<T>(), 0).0 })
+        Self(const { &Other(TypeId::of::<T>(), [0; 1]).0 })
+    }
+
+    /// Equal to [`of`](Self::of), and not the same: for a greenlet with thread-local storage of its own, and
+    /// nothing else to be seen to.
+    pub(crate) const fn apart<T: 'static>() -> Self {
+        Self(const { &Other(TypeId::of::<T>(), [0; 2]).0 })
     }
 
     /// Whether both are the same constant: the fast path's question.

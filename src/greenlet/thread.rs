@@ -14,7 +14,7 @@ use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::storage::{OwnStorage, Storage};
-use super::words::{self, Hold, fast_current, slow_current};
+use super::words::{self, Hold, Leaving, fast_current, slow_current};
 use super::{counting, life, trace, unwind};
 use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
@@ -176,34 +176,20 @@ impl Thread {
         }
         let place = self.storage.cross_to(block);
         // In the thread's own storage, the panic of somebody who has storage of its own does not show.
-        let is_fast = block.refs.get() > 0
+        let plain = block.refs.get() > 0
             && !self.slow.get()
             && self.float_control.get().is_none()
-            && block.storage() == OwnStorage::No
             && !(cfg!(own_tls) && words::held() == Hold::Destructors);
+        let leaving = match block.storage() {
+            _ if !plain => Leaving::Slow,
+            OwnStorage::No => Leaving::Fast,
+            OwnStorage::Wanted | OwnStorage::Has(_) => Leaving::Across,
+        };
         match place {
-            Some(place) => place.words().set_current(block, is_fast),
-            None => words::with(|words| words.set_current(block, is_fast)),
+            Some(place) => place.words().set_current(block, leaving),
+            None => words::with(|words| words.set_current(block, leaving)),
         }
         place.map(|place| place.base)
-    }
-
-    /// As [`make_current`](Self::make_current), if `next` has other thread-local storage, and there is
-    /// nothing to be done for `current` or `next` but to exchange it.
-    #[inline]
-    pub(crate) fn cross_plainly(&self, current: &Core, next: &Core) -> Option<Base> {
-        let plain = current.refs.get() > 0
-            && !self.slow.get()
-            && !trace::is_global()
-            && self.float_control.get().is_none()
-            && !next.has_float_control();
-        if !plain {
-            return None;
-        }
-        let place = self.storage.cross_to(next)?;
-        let is_fast = next.refs.get() > 0 && next.storage() == OwnStorage::No;
-        place.words().set_current(next, is_fast);
-        Some(place.base)
     }
 
     /// Puts the floating-point control words of `next` in force, where it or the current greenlet has

@@ -15,6 +15,9 @@ use super::core::Core;
 pub(super) struct Words {
     /// The current greenlet, if the next switch may take the fast path; else null.
     pub(super) fast: Cell<*const Core>,
+    /// The current greenlet, if it has this storage to itself, and the next switch may do no more than to
+    /// exchange it; else null.
+    across: Cell<*const Core>,
     /// The current greenlet when `fast` is null; null before first use.
     pub(super) slow: Cell<*const Core>,
     /// How many of each kind of [`Hold`] there are, in [units](Hold::unit). They need not end in the order
@@ -35,6 +38,17 @@ pub(crate) enum Hold {
     Destructors,
 }
 
+/// What a switch away from the current greenlet has to see to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// To nothing, and to who shares the storage in force.
+    Fast,
+    /// To that others have other storage.
+    Across,
+    /// To more than that.
+    Slow,
+}
+
 /// A word that a floor above keeps here.
 #[derive(Clone, Copy)]
 pub(crate) enum Kept {
@@ -46,6 +60,7 @@ thread_local! {
     static WORDS: Words = const {
         Words {
             fast: Cell::new(ptr::null()),
+            across: Cell::new(ptr::null()),
             slow: Cell::new(ptr::null()),
             holds: Cell::new(0),
             kept: [const { Cell::new(ptr::null()) }; 2],
@@ -65,24 +80,27 @@ pub(super) unsafe extern "C" fn locate() -> *const () {
 }
 
 impl Words {
-    /// Makes a greenlet the current one, whom the fast path may leave or not.
-    #[inline]
-    pub(super) fn set_current(&self, core: &Core, is_fast: bool) {
-        if is_fast {
-            self.fast.set(core);
-        } else {
+    /// Makes a greenlet the current one.
+    #[inline(always)]
+    pub(super) fn set_current(&self, core: &Core, leaving: Leaving) {
+        let only = |this| if leaving == this { core } else { ptr::null() };
+        self.fast.set(only(Leaving::Fast));
+        if cfg!(own_tls) {
+            self.across.set(only(Leaving::Across));
+        }
+        if leaving != Leaving::Fast {
             self.slow.set(core);
-            self.fast.set(ptr::null());
         }
     }
 
     /// Makes these right, which belong to storage that is about to be in force, by those that are.
+    #[inline(always)]
     pub(super) fn carry_over(&self) {
-        with(|now| {
-            self.holds.set(now.holds.get());
-            self.kept[0].set(now.kept[0].get());
-            self.kept[1].set(now.kept[1].get());
-        });
+        // What is done with the values is no part of this, or it might become a call.
+        let (holds, kept) = with(|now| (now.holds.get(), [now.kept[0].get(), now.kept[1].get()]));
+        self.holds.set(holds);
+        self.kept[0].set(kept[0]);
+        self.kept[1].set(kept[1]);
     }
 }
 
@@ -101,6 +119,12 @@ pub(crate) fn set_fast_current(core: *const Core) {
 #[inline(always)]
 pub(super) fn slow_current() -> *const Core {
     with(|words| words.slow.get())
+}
+
+/// The current greenlet if a switch may do no more than to exchange the storage, which it has to itself.
+#[inline(always)]
+pub(super) fn across_current() -> *const Core {
+    with(|words| words.across.get())
 }
 
 /// What was last kept; null at first.

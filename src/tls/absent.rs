@@ -10,7 +10,7 @@ use crate::arch::{Continuation, Message, OnTarget};
 pub(crate) enum Block {}
 
 /// There is none that could be told.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Base {}
 
 /// Of nothing.
