@@ -3,6 +3,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", feature = "own-tls"))]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "calls of C functions with what they take")]
 
+mod c;
 #[path = "../common/isolation.rs"]
 mod isolation;
 mod made;
