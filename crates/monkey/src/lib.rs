@@ -52,10 +52,16 @@
 //! that would wait ends in the same way, until the greenlet waits by a means of this library (or ends). One
 //! that ignores the errors for ever lets others run.
 //!
-//! **Thread-locals are the thread's.** All greenlets of a thread share them. So std's `mpsc` channels,
-//! `thread::park` and the lock of `stdout`, which tell threads apart by them, **do not work between
-//! greenlets of one thread**: a `recv` may miss its wake-up, two greenlets may have the stdout lock at
-//! once. `Mutex`, `RwLock`, `Condvar`, `Once`, `OnceLock`, `LazyLock` and `Barrier` work; and `greenlet::queue` does.
+//! **A greenlet is a thread to std and to C**, on x86_64 Linux with glibc: those that are made after [`patch_all`]
+//! have thread-locals of their own. So std's `mpsc` channels, `thread::park`, the lock of `stdout`, `thread::current()`
+//! and a `RefCell` in a thread-local that stays borrowed across a call are right between greenlets of one
+//! thread. `own_tls()` says whether it is so, and if not, why; [`Patch`] and the builder of a greenlet decide
+//! otherwise. The feature `own-tls`, on by default, is for this.
+//!
+//! **Elsewhere thread-locals are the thread's.** All greenlets of a thread share them, and what tells threads apart
+//! by them **does not work between greenlets of one thread**: a `recv` may miss its wake-up, two greenlets may have
+//! the stdout lock at once. `Mutex`, `RwLock`, `Condvar`, `Once`, `OnceLock`, `LazyLock` and `Barrier` work; and
+//! `greenlet::queue` does.
 //!
 //! The guide, `docs/monkey-patching.md` in the repository, says what cannot be taken over, what it costs
 //! and where it is not sound.
