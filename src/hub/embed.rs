@@ -228,31 +228,17 @@ impl Hub {
         fds: [(RawFd, i16); N],
         deadline: Option<Instant>,
     ) -> Ended {
-        let outside = self.poller.outside();
         let nodes: [Node<Outsider>; N] = array::from_fn(|at| Node::new(Outsider::new(fds[at])));
-        let _waiting = Leaving(&nodes);
-        for node in &nodes {
-            // SAFETY: the nodes stay where they are until they have left, when this function ends.
-            if unsafe { outside.enter(node, self.current()) } && !self.poller.watch_outsider(node.cargo()) {
-                return Ended::CannotWatch;
-            }
+        let park = || self.park_quietly(deadline, "a blocking call on a descriptor");
+        match self.wait_outside(&nodes, park) {
+            Ok(_) if nodes.iter().any(|node| node.cargo().is_closed()) => Ended::Closed,
+            Ok(ended) => ended,
+            Err(_) => Ended::CannotWatch,
         }
-        let _counted = self.poller.count_waiter();
-        let ended = self.park_quietly(deadline, "a blocking call on a descriptor");
-        if nodes.iter().any(|node| node.cargo().is_closed()) { Ended::Closed } else { ended }
     }
 
     pub(super) fn has_sleepers(&self) -> bool {
         self.sleepers.get() > 0
-    }
-}
-
-/// Takes the nodes out of their queues when dropped.
-struct Leaving<'a, const N: usize>(&'a [Node<Outsider>; N]);
-
-impl<const N: usize> Drop for Leaving<'_, N> {
-    fn drop(&mut self) {
-        self.0.iter().for_each(Node::leave);
     }
 }
 

@@ -267,7 +267,6 @@ impl<C> WaitQueue<C> {
     }
 
     /// As [`drain`](Self::drain), for those who have brought what suits.
-    #[cfg(target_os = "linux")]
     pub(super) fn drain_where(&self, suits: impl Fn(&C) -> bool, mut make_ready: impl FnMut(&Fiber)) {
         self.for_each_node(|node| {
             if suits(&node.cargo) {
@@ -278,13 +277,11 @@ impl<C> WaitQueue<C> {
     }
 
     /// Shows what each has brought.
-    #[cfg(target_os = "linux")]
     pub(super) fn for_each(&self, mut f: impl FnMut(&C)) {
         self.for_each_node(|node| f(&node.cargo));
     }
 
     /// Calls `f` with each node, which may leave there.
-    #[cfg(target_os = "linux")]
     fn for_each_node(&self, mut f: impl FnMut(&Node<C>)) {
         // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only.
         let mut next = unsafe { self.ends.first.get().cast::<Node<C>>().as_ref() };

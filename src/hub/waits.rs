@@ -42,18 +42,6 @@ impl Hub {
         self.wait_for_hand_over(queue, deadline, why, &|| ())
     }
 
-    /// Waits in all of the queues until it is woken from one of them, or `deadline` comes.
-    #[track_caller]
-    pub(crate) fn wait_in_any(&self, queues: &[&WaitQueue], deadline: Option<Instant>, why: &'static str) {
-        let nodes: Vec<Node> = queues.iter().map(|_| Node::new(())).collect();
-        let places = queues.iter().zip(&nodes);
-        // SAFETY: the nodes do not move before their places, which are dropped first, are left, in this
-        // function, where the current greenlet is alive.
-        let enter = |(queue, node)| unsafe { Place::in_queue(queue, node, self.current(), &|| ()) };
-        let _places: Vec<_> = places.map(|(queue, node)| enter((*queue, node))).collect();
-        self.park_until_woken(deadline, why);
-    }
-
     /// As [`wait`](Self::wait), where the wake hands something over. If the greenlet is unwound
     /// between its wake and its run, `pass_on` gives that to somebody else.
     #[track_caller]

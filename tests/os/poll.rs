@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use greenlet::net::{TcpListener, TcpStream, UnixStream};
@@ -112,4 +113,17 @@ fn one_who_only_ever_polls_what_is_ready_lets_others_run() {
     assert!(other.wait(Some(Duration::from_secs(60))));
     poller.kill().unwrap();
     poller.wait(None);
+}
+
+/// Nobody else has waited for it, so that the poller knows it by the one who polls only.
+#[test]
+fn one_that_is_closed_while_it_is_polled_is_looked_at_again() {
+    let (a, _b) = UnixStream::pair().unwrap();
+    let a = Rc::new(a);
+    let waiter = parked({
+        let a = a.clone();
+        move || poll(&mut [PollFd::new(&*a, Interest::Read)], None).unwrap()
+    });
+    a.close().unwrap();
+    assert_eq!(waiter.join().unwrap(), 1);
 }

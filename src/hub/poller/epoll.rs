@@ -71,7 +71,6 @@ impl Selector {
 
     /// Watches a descriptor that may be anything, for one event. What is known of it from the last time
     /// goes with its description.
-    #[cfg(target_os = "linux")]
     pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
         let interest = i32::from(events) | libc::EPOLLONESHOT;
         match self.control(libc::EPOLL_CTL_MOD, fd, interest, key.to_bits()) {

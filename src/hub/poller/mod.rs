@@ -12,8 +12,7 @@ mod backend;
 mod dead;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
-mod foreign;
-#[cfg(target_os = "linux")]
+mod look;
 mod outside;
 mod poll;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -33,7 +32,6 @@ use selector::Selector;
 use table::{Key, Table};
 
 pub use backend::{Backend, UnknownBackend};
-#[cfg(target_os = "linux")]
 pub(crate) use outside::Outsider;
 pub(crate) use selector::Waker;
 pub(crate) use source::{Direction, Source};
@@ -52,7 +50,6 @@ pub(crate) struct Poller {
     table: RefCell<Table>,
     /// How many greenlets wait for a descriptor.
     waiters: Cell<usize>,
-    #[cfg(target_os = "linux")]
     outside: outside::Outside,
 }
 
@@ -62,7 +59,6 @@ impl Poller {
             selector: Selector::new(backend)?,
             table: RefCell::default(),
             waiters: Cell::new(0),
-            #[cfg(target_os = "linux")]
             outside: outside::Outside::default(),
         })
     }
@@ -99,10 +95,6 @@ impl Poller {
     /// Watches a source's descriptor for it, until it is forgotten.
     fn register(&self, source: &Rc<Source>) -> io::Result<Key> {
         let fd = source.raw_fd();
-        if let Some(other) = self.source_of(fd) {
-            // Somebody waits for it from outside. From now on both find this one.
-            other.let_go();
-        }
         let key = self.table.borrow_mut().insert(source);
         let added = self.selector.add(fd, key);
         if added.is_err() {
@@ -119,18 +111,17 @@ impl Poller {
             let _ = self.selector.delete(fd);
         }
         // Who waits for it from outside has to see to that again.
-        #[cfg(target_os = "linux")]
+        self.wake_outside(fd);
+    }
+
+    /// Has those look again who wait for a descriptor from outside.
+    fn wake_outside(&self, fd: RawFd) {
         super::with_existing(|hub| self.outside.wake(fd, |fiber| hub.make_ready(fiber)));
     }
 
     /// Leaves its sources to another poller, and those who wait for them behind.
     pub(super) fn leave_behind(&self) {
         self.table.borrow().iter().for_each(|(_, source)| source.leave_behind());
-    }
-
-    /// The source that watches a descriptor, if one does.
-    fn source_of(&self, fd: RawFd) -> Option<Rc<Source>> {
-        self.table.borrow().by_fd(fd)
     }
 
     /// What becomes readable when there is an event to [wait](Self::wait) for.
@@ -149,10 +140,8 @@ impl Poller {
         let on_event = |key: Key, readiness| {
             if let Some(source) = self.table.borrow().get(key) {
                 source.note(readiness, &mut make_ready);
-                #[cfg(target_os = "linux")]
                 self.outside.wake(source.raw_fd(), &mut make_ready);
             }
-            #[cfg(target_os = "linux")]
             if let Some(fd) = key.outside_fd() {
                 self.outside.wake(fd, &mut make_ready);
             }
@@ -174,7 +163,6 @@ impl Poller {
     ) -> io::Result<()> {
         let table = self.table.borrow();
         let wanted = table.iter().map(|(key, source)| (source.raw_fd(), key, source.wanted()));
-        #[cfg(target_os = "linux")]
         let wanted = wanted.chain(self.outside.wanted());
         poll.wait(timeout, wanted.filter(|(_, _, events)| *events != 0), on_event)
     }

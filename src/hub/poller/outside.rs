@@ -5,11 +5,13 @@
 //! fixed size, so that a wait allocates nothing.
 
 use std::cell::{Cell, OnceCell};
+use std::io;
+#[cfg(target_os = "linux")]
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
 use super::{Key, Poller};
-use crate::hub::{Fiber, Node, WaitQueue};
+use crate::hub::{Fiber, Hub, Node, WaitQueue};
 
 /// Descriptors whose numbers differ by a multiple of this share a queue.
 const QUEUES: usize = 1024;
@@ -26,15 +28,22 @@ pub(crate) struct Outsider {
     fd: RawFd,
     /// In the terms of `poll(2)`.
     events: i16,
+    #[cfg(target_os = "linux")]
     closed: Cell<bool>,
 }
 
 impl Outsider {
     pub(crate) fn new((fd, events): (RawFd, i16)) -> Self {
-        Self { fd, events, closed: Cell::new(false) }
+        Self {
+            fd,
+            events,
+            #[cfg(target_os = "linux")]
+            closed: Cell::new(false),
+        }
     }
 
     /// Whether the descriptor was closed while it was waited for.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
     }
@@ -56,7 +65,7 @@ impl Outside {
     /// # Safety
     ///
     /// As [`WaitQueue::enter`].
-    pub(crate) unsafe fn enter(&self, node: &Node<Outsider>, fiber: &Fiber) -> bool {
+    unsafe fn enter(&self, node: &Node<Outsider>, fiber: &Fiber) -> bool {
         let fd = node.cargo().fd;
         if fd >= 0 {
             self.used.set(true);
@@ -75,6 +84,7 @@ impl Outside {
     }
 
     /// Tells those who wait for one of the descriptors that it is closed.
+    #[cfg(target_os = "linux")]
     pub(crate) fn close(&self, fds: RangeInclusive<RawFd>, mut make_ready: impl FnMut(&Fiber)) {
         if !self.used.get() {
             return;
@@ -114,20 +124,60 @@ impl Outside {
     }
 }
 
+impl Hub {
+    /// Calls `park` with all of the descriptors watched, for one event each. Whoever it parks is woken when
+    /// one of them may have changed.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be watched.
+    #[track_caller]
+    pub(crate) fn wait_outside<R>(
+        &self,
+        nodes: &[Node<Outsider>],
+        park: impl FnOnce() -> R,
+    ) -> io::Result<R> {
+        let outside = &self.poller.outside;
+        let _waiting = Leaving(nodes);
+        for node in nodes {
+            // SAFETY: the nodes are borrowed, and so stay where they are, until they have left, when this
+            // function ends.
+            if unsafe { outside.enter(node, self.current()) } {
+                self.poller.watch_outsider(node.cargo())?;
+            }
+        }
+        let _counted = (!nodes.is_empty()).then(|| self.poller.count_waiter());
+        Ok(park())
+    }
+}
+
+/// Takes the nodes out of their queues when dropped.
+struct Leaving<'a>(&'a [Node<Outsider>]);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Node::leave);
+    }
+}
+
 impl Poller {
+    #[cfg(target_os = "linux")]
     pub(crate) fn outside(&self) -> &Outside {
         &self.outside
     }
 
-    /// Watches the descriptor until the next event. False if that cannot be.
-    pub(crate) fn watch_outsider(&self, outsider: &Outsider) -> bool {
+    /// Watches the descriptor until the next event.
+    fn watch_outsider(&self, outsider: &Outsider) -> io::Result<()> {
         let fd = outsider.fd;
-        // One of the hub's own is watched already, for everything.
-        self.table.borrow().has(fd)
-            || self.selector.arm(fd, self.outside.events(fd), Key::outside(fd)).is_ok()
+        if self.table.borrow().has(fd) {
+            // One of the hub's own is watched already, for everything.
+            return Ok(());
+        }
+        self.selector.arm(fd, self.outside.events(fd), Key::outside(fd))
     }
 
     /// Whether nobody is in the midst of using it.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_at_rest(&self) -> bool {
         self.table.try_borrow_mut().is_ok() && self.selector.is_at_rest()
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,10 +37,28 @@ impl Selector {
     }
 
     pub(super) fn add(&self, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
-        use std::os::fd::AsRawFd;
-        let interest = Event::all(key.to_bits() as usize);
-        // SAFETY: a source deletes itself before its descriptor is closed.
-        unsafe { self.poller.add_with_mode(fd.as_raw_fd(), interest, PollMode::Edge) }
+        self.watch(fd.as_raw_fd(), Event::all(key.to_bits() as usize), PollMode::Edge)
+    }
+
+    /// Watches a descriptor that may be anything, for one event.
+    pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
+        let key = key.to_bits() as usize;
+        let interest = Event::new(key, events & libc::POLLIN != 0, events & libc::POLLOUT != 0);
+        self.watch(fd, interest, PollMode::Oneshot)
+    }
+
+    /// What was asked of the descriptor before, or of another one that had its number, goes.
+    fn watch(&self, fd: RawFd, interest: Event, mode: PollMode) -> io::Result<()> {
+        // SAFETY: the number is looked at and not kept. What waits for a descriptor keeps it open, and one
+        // that was armed and is closed is forgotten by the kernel, if not by the poller's list.
+        let (fd, added) =
+            unsafe { (BorrowedFd::borrow_raw(fd), self.poller.add_with_mode(fd, interest, mode)) };
+        match added {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.poller.modify_with_mode(fd, interest, mode)
+            }
+            result => result,
+        }
     }
 
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {

@@ -80,7 +80,6 @@ impl Selector {
     }
 
     /// Watches a descriptor until its next event. No more is asked of it than to be a number.
-    #[cfg(target_os = "linux")]
     pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
         match self {
             Self::System(system) => system.arm(fd, events, key),

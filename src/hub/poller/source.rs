@@ -24,8 +24,7 @@ pub(crate) enum Direction {
 /// does not move. Several greenlets may wait, in either direction.
 pub(crate) struct Source {
     fd: RawFd,
-    /// Whether the descriptor is closed together with the source. One that is not ours is waited
-    /// for and no more.
+    /// Whether the descriptor is closed together with the source: unless it was given away.
     owned: Cell<bool>,
     /// By which the poller knows it; zero if it does not.
     age: Cell<Age>,
@@ -52,18 +51,9 @@ impl Source {
     /// Takes over a descriptor that does not block: by its mode, or because each operation asks not
     /// to.
     pub(crate) fn new(fd: OwnedFd) -> Rc<Self> {
-        Self::with(ManuallyDrop::new(fd).as_raw_fd(), true)
-    }
-
-    /// A descriptor that somebody else owns and keeps open while it is waited for.
-    pub(super) fn borrowed(fd: RawFd) -> Rc<Self> {
-        Self::with(fd, false)
-    }
-
-    fn with(fd: RawFd, owned: bool) -> Rc<Self> {
         Rc::new(Self {
-            fd,
-            owned: Cell::new(owned),
+            fd: ManuallyDrop::new(fd).as_raw_fd(),
+            owned: Cell::new(true),
             age: Cell::new(0),
             ready: [const { Cell::new(true) }; 2],
             waiting: [const { WaitQueue::new() }; 2],
@@ -182,7 +172,7 @@ impl Source {
 
     /// Has the poller watch the descriptor, if it does not yet.
     #[inline]
-    pub(super) fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
+    fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
         if self.age.get() == 0 { self.register_anew(hub) } else { Ok(()) }
     }
 
@@ -230,7 +220,7 @@ impl Source {
     }
 
     /// Those who wait for a direction.
-    pub(super) fn waiting(&self, direction: Direction) -> &WaitQueue {
+    fn waiting(&self, direction: Direction) -> &WaitQueue {
         &self.waiting[direction as usize]
     }
 
@@ -270,7 +260,10 @@ impl Source {
     /// Has everybody try again who waits.
     fn wake_all(&self) {
         let everything = Readiness { readable: true, writable: true, irregular: true };
-        hub::with_existing(|hub| self.note(everything, &mut |fiber| hub.make_ready(fiber)));
+        hub::with_existing(|hub| {
+            self.note(everything, &mut |fiber| hub.make_ready(fiber));
+            hub.poller.wake_outside(self.fd);
+        });
     }
 
     /// The error of an operation: if the descriptor was closed, that.
@@ -294,7 +287,6 @@ impl Source {
     pub(crate) fn into_fd(self: Rc<Self>) -> io::Result<OwnedFd> {
         self.check_open()?;
         let this = Rc::into_inner(self).ok_or_else(|| io::Error::other("other handles to it exist"))?;
-        debug_assert!(this.owned.get(), "only one's own can be given away");
         this.forget(false);
         this.owned.set(false);
         // SAFETY: it was ours, and `this` does not close it any more.
@@ -307,12 +299,6 @@ impl Source {
         if self.age.take() != 0 {
             hub::with_existing(|hub| hub.poller.forget(self.fd, closing));
         }
-    }
-
-    /// Leaves the descriptor to another source, which those who wait have to find.
-    pub(super) fn let_go(&self) {
-        self.forget(false);
-        self.wake_all();
     }
 
     /// In a forked child: starts over with another poller, without those who wait.

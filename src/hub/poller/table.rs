@@ -23,13 +23,11 @@ impl Key {
     }
 
     /// For somebody else's descriptor. No source's key is the same.
-    #[cfg(target_os = "linux")]
     pub(super) fn outside(fd: RawFd) -> Self {
         Self { fd, age: OUTSIDE }
     }
 
     /// The descriptor, if it is somebody else's.
-    #[cfg(target_os = "linux")]
     pub(super) fn outside_fd(self) -> Option<RawFd> {
         (self.age == OUTSIDE).then_some(self.fd)
     }
@@ -44,12 +42,11 @@ impl Key {
 }
 
 /// The age in the keys of descriptors that are not in the table.
-#[cfg(target_os = "linux")]
 const OUTSIDE: Age = 0;
 
 #[derive(Default)]
 pub(super) struct Table {
-    /// By descriptor, as `Rc::as_ptr` gives them. Alive: a source takes itself out when it is dropped.
+    /// By descriptor. Alive: a source takes itself out when it is dropped.
     sources: Vec<Option<NonNull<Source>>>,
     len: usize,
     last_age: Age,
@@ -92,19 +89,8 @@ impl Table {
     }
 
     /// Whether a source watches the descriptor.
-    #[cfg(target_os = "linux")]
     pub(super) fn has(&self, fd: RawFd) -> bool {
         self.watching(fd).is_some()
-    }
-
-    /// The source that watches a descriptor, if one does.
-    pub(super) fn by_fd(&self, fd: RawFd) -> Option<Rc<Source>> {
-        let source = (*self.sources.get(fd as usize)?)?.as_ptr();
-        // SAFETY: alive, and from `Rc::as_ptr`.
-        unsafe {
-            Rc::increment_strong_count(source);
-            Some(Rc::from_raw(source))
-        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Source)> {
