@@ -431,7 +431,7 @@ pub fn unwind_all() {
 
 /// Gives the memory of this thread's unused stacks back to the system.
 ///
-/// The pool does so by itself above a mark; this is for a program that knows its peak is over.
+/// That happens by itself some time after a peak; this is for a program that knows its peak is over.
 pub fn trim_stacks() {
     if let Some(core) = existing_current() {
         // SAFETY: the current greenlet is alive.

@@ -71,6 +71,8 @@ pub(crate) struct Hub {
     round: Cell<usize>,
     switches_since_poll: Cell<usize>,
     last_poll: Cell<Instant>,
+    /// When the last [epoch](rounds::STACK_EPOCH) of the thread's stacks ended.
+    last_epoch: Cell<Instant>,
     budget: Cell<u32>,
     timers: RefCell<Timers>,
     poller: Poller,
@@ -185,12 +187,13 @@ impl Hub {
         assert!(!greenlet_thread::on_thread(|| ENDED.get()), "this thread's hub has ended");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
         let current = greenlet_thread::current();
-        let poller = Poller::new(backend)?;
+        let (poller, now) = (Poller::new(backend)?, Instant::now());
         let hub = Box::new(Hub {
             ready: RunQueue::default(),
             round: Cell::new(0),
             switches_since_poll: Cell::new(0),
-            last_poll: Cell::new(Instant::now()),
+            last_poll: Cell::new(now),
+            last_epoch: Cell::new(now),
             budget: Cell::new(BUDGET),
             timers: RefCell::default(),
             remote: Arc::new(Remote::new(poller.waker())),

@@ -14,6 +14,9 @@ const SWITCHES_PER_POLL: usize = 64;
 /// ... or after this time, whichever comes first.
 const TIME_PER_POLL: Duration = Duration::from_millis(1);
 
+/// Stacks that nobody has wanted for so long give their memory back.
+pub(super) const STACK_EPOCH: Duration = Duration::from_secs(2);
+
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
     /// root, which waits for something else, has to be told.
@@ -119,6 +122,7 @@ impl Hub {
     /// Says whether there may be more events at once.
     pub(super) fn poll(&self, timeout: Option<Duration>) -> bool {
         self.switches_since_poll.set(0);
+        let timeout = self.look_after_stacks(timeout);
         let blocks = timeout != Some(Duration::ZERO);
         if blocks && !self.remote.begin_sleep() {
             return true;
@@ -131,6 +135,21 @@ impl Hub {
             self.remote.end_sleep();
         }
         more
+    }
+
+    /// Has stacks give their memory back after a peak. While some are to do so later, the hub must not
+    /// sleep for longer.
+    fn look_after_stacks(&self, timeout: Option<Duration>) -> Option<Duration> {
+        // SAFETY: what is current is alive.
+        let stacks = unsafe { greenlet_thread::current().as_ref() }.thread().stacks();
+        if !stacks.may_be_past_a_peak() {
+            return timeout;
+        }
+        if self.last_poll.get() - self.last_epoch.get() >= STACK_EPOCH {
+            self.last_epoch.set(self.last_poll.get());
+            stacks.end_epoch();
+        }
+        timeout.map(|timeout| timeout.min(STACK_EPOCH)).or(Some(STACK_EPOCH))
     }
 
     pub(super) fn fire_timers(&self, now: Instant) {

@@ -10,48 +10,101 @@ use std::io;
 pub(crate) use linux::protect;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use protect_by_mapping as protect;
+pub(crate) use protect_first_by_mapping as protect;
 
-/// Makes the pages from `page` on inaccessible by giving them a mapping of their own.
+/// Guards at equal distances, of the same length: the low ends of neighbouring slots.
+#[derive(Clone, Copy)]
+pub(crate) struct Guards {
+    pub(crate) first: *mut u8,
+    /// In bytes.
+    pub(crate) len: usize,
+    pub(crate) distance: usize,
+    /// At least one.
+    pub(crate) count: usize,
+}
+
+/// Makes the first of the guards inaccessible by giving it a mapping of its own, and says so: one. A mapping
+/// is too dear to be taken before it is needed.
 ///
 /// # Safety
 ///
-/// `page` is page-aligned, `len` a multiple of the page size, and nobody uses that memory.
-pub(crate) unsafe fn protect_by_mapping(page: *mut u8, len: usize) -> io::Result<()> {
+/// All guards are page-aligned, a multiple of the page size long, and nobody uses that memory.
+pub(crate) unsafe fn protect_first_by_mapping(guards: Guards) -> io::Result<usize> {
     // SAFETY: the caller vouches that the memory is nobody's.
-    match unsafe { libc::mprotect(page.cast(), len, libc::PROT_NONE) } {
-        0 => Ok(()),
+    match unsafe { libc::mprotect(guards.first.cast(), guards.len, libc::PROT_NONE) } {
+        0 => Ok(1),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
+    use std::array;
     use std::io;
     use std::ptr;
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
+    use super::Guards;
     use crate::stack::page_size;
 
     /// Not in `libc` for every target yet; the number is the same on all of them.
     const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-    /// Makes the pages from `page` on inaccessible, by the cheapest means the kernel has.
+    /// Of the process itself, in place of a descriptor of one.
+    const PIDFD_SELF: libc::c_int = -10_000;
+
+    /// So many guards are made in one call. Their descriptions are on the stack of some greenlet, which
+    /// they should not make grow by a page.
+    const MOST_AT_ONCE: usize = 64;
+
+    /// Makes the guards inaccessible, by the cheapest means the kernel has: the first one, and as many of the
+    /// next as that covers. Returns how many.
     ///
     /// # Safety
     ///
-    /// `page` is page-aligned, `len` a multiple of the page size, and nobody uses that memory.
-    pub(crate) unsafe fn protect(page: *mut u8, len: usize) -> io::Result<()> {
+    /// All guards are page-aligned, a multiple of the page size long, and nobody uses that memory.
+    pub(crate) unsafe fn protect(guards: Guards) -> io::Result<usize> {
         static GUARD_REGIONS: OnceLock<bool> = OnceLock::new();
         if *GUARD_REGIONS.get_or_init(guard_regions_work) {
+            // SAFETY: by the caller's word.
+            if let Some(count) = unsafe { install_at_once(guards) } {
+                return Ok(count);
+            }
             // SAFETY: the caller vouches that the memory is nobody's.
-            if unsafe { libc::madvise(page.cast(), len, MADV_GUARD_INSTALL) } == 0 {
-                return Ok(());
+            if unsafe { libc::madvise(guards.first.cast(), guards.len, MADV_GUARD_INSTALL) } == 0 {
+                return Ok(1);
             }
             // Locked memory takes no guard region.
         }
+        // SAFETY: by the caller's word.
+        unsafe { super::protect_first_by_mapping(guards) }
+    }
+
+    /// Installs guard regions, several a call. `None` where there is just one to make, or where that is not
+    /// possible (Linux before 6.14, some sandboxes); then it is not tried again.
+    ///
+    /// # Safety
+    ///
+    /// As for [`protect`].
+    unsafe fn install_at_once(guards: Guards) -> Option<usize> {
+        static REFUSED: AtomicBool = AtomicBool::new(false);
+        let count = guards.count.min(MOST_AT_ONCE);
+        if count < 2 || REFUSED.load(Ordering::Relaxed) {
+            return None;
+        }
+        let each: [libc::iovec; MOST_AT_ONCE] = array::from_fn(|at| libc::iovec {
+            iov_base: guards.first.wrapping_add(at * guards.distance).cast(),
+            iov_len: guards.len,
+        });
         // SAFETY: the caller vouches that the memory is nobody's.
-        unsafe { super::protect_by_mapping(page, len) }
+        let bytes = unsafe {
+            libc::syscall(libc::SYS_process_madvise, PIDFD_SELF, each.as_ptr(), count, MADV_GUARD_INSTALL, 0)
+        };
+        // One that is half done is done again.
+        let done = usize::try_from(bytes).unwrap_or(0) / guards.len;
+        REFUSED.store(done == 0, Ordering::Relaxed);
+        (done > 0).then_some(done)
     }
 
     /// Tries it. The call's own word is not enough: an emulator may accept advice that it does not

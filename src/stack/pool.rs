@@ -3,6 +3,11 @@
 //! The last stack to come back is the first to go out: its top page is warm. A dying greenlet
 //! gives its stack back while it still stands on it, which is sound because the pool writes
 //! nothing into a stack, and because nobody else can take one before the thread has switched.
+//!
+//! To give memory back to the system and to get it again costs more than all else about a stack. So a stack
+//! keeps its memory for an epoch: as long as it takes for all to have come back twice, or whatever a
+//! scheduler, which knows the time, takes for one. What nobody has wanted for all of it has been for a peak
+//! that is over.
 
 use std::cell::{Cell, UnsafeCell};
 
@@ -13,17 +18,30 @@ use super::{SizeClass, Stack, StackError};
 pub(crate) struct Pool {
     /// The last stack that came back, until somebody takes it or the next one comes.
     last: Cell<Option<Stack>>,
+    /// How many there are.
+    carved: Cell<usize>,
     classes: [UnsafeCell<Class>; SizeClass::COUNT],
 }
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { last: Cell::new(None), classes: [const { UnsafeCell::new(Class::new()) }; SizeClass::COUNT] }
+        Self {
+            last: Cell::new(None),
+            carved: Cell::new(0),
+            classes: [const { UnsafeCell::new(Class::new()) }; SizeClass::COUNT],
+        }
     }
 
     /// A stack of the given class.
     pub(crate) fn take(&self, class: SizeClass) -> Result<Stack, StackError> {
-        self.take_used(class).map_or_else(|| self.with(class, |free| free.carve(class)), Ok)
+        self.take_used(class).map_or_else(|| self.carve(class), Ok)
+    }
+
+    #[cold]
+    fn carve(&self, class: SizeClass) -> Result<Stack, StackError> {
+        let carved = self.with(class, |free| free.carve(class))?;
+        self.carved.set(self.carved.get() + 1);
+        Ok(carved)
     }
 
     /// A stack of the given class, if one waits that was used before.
@@ -56,19 +74,27 @@ impl Pool {
     /// Returns the memory of every waiting stack to the system; the address space is kept.
     pub(crate) fn trim(&self) {
         self.last.take().into_iter().for_each(|last| self.put_away(last));
-        for class in &self.classes {
-            // SAFETY: as in `with`.
-            unsafe { &mut *class.get() }.trim_to(0);
-        }
+        self.classes().for_each(|class| class.trim(class.warm(), usize::MAX));
+    }
+
+    /// Whether so many stacks wait that some may be for a peak that is over.
+    #[cfg(feature = "hub")]
+    #[inline]
+    pub(crate) fn may_be_past_a_peak(&self) -> bool {
+        self.carved.get() >= 2 * WARM && self.classes().any(|class| class.warm() >= 2 * WARM)
+    }
+
+    /// Ends an epoch: what nobody has wanted since the last one ended loses its memory.
+    #[cfg(feature = "hub")]
+    pub(crate) fn end_epoch(&self) {
+        self.classes().for_each(Class::end_epoch);
     }
 
     /// Forgets all stacks. Their memory is freed, unless one of the same class is in use.
     pub(crate) fn clear(&self) {
         self.last.take().into_iter().for_each(|last| self.put_away(last));
-        for class in &self.classes {
-            // SAFETY: as in `with`.
-            drop(std::mem::replace(unsafe { &mut *class.get() }, Class::new()));
-        }
+        self.carved.set(0);
+        self.classes().for_each(|class| drop(std::mem::replace(class, Class::new())));
     }
 
     #[inline(always)]
@@ -76,6 +102,11 @@ impl Pool {
         // SAFETY: a pool belongs to one thread, and nothing that is called here knows of it: the
         // closures are those above. There is a list for every size class.
         f(unsafe { &mut *self.classes.get_unchecked(class.index()).get() })
+    }
+
+    fn classes(&self) -> impl Iterator<Item = &mut Class> {
+        // SAFETY: as in `with`, and each comes once.
+        self.classes.iter().map(|class| unsafe { &mut *class.get() })
     }
 }
 
@@ -85,9 +116,12 @@ impl Drop for Pool {
     }
 }
 
-/// So many free stacks of a class keep their memory. When there are twice as many, the colder half
-/// loses it, at once: neighbours share a system call.
+/// So many free stacks of a class keep their memory whether anybody wants them or not. Fewer than that above
+/// it are not worth a system call.
 const WARM: usize = 1024;
+
+/// So many lose it at the end of an epoch: others have to wait meanwhile.
+const MOST_AT_ONCE: usize = 16 * WARM;
 
 /// A region doubles what its class has reserved, up to this many bytes.
 const LARGEST_REGION: usize = 8 << 30;
@@ -99,15 +133,18 @@ struct Class {
     free: Vec<Stack>,
     /// May be more than there are, for stacks were taken since.
     trimmed: usize,
+    /// So many, from the bottom, nobody has wanted in this epoch.
+    unwanted: usize,
+    /// How many have come back in this epoch.
+    returned: usize,
     regions: Vec<Region>,
 }
 
 impl Class {
     const fn new() -> Self {
-        Self { free: Vec::new(), trimmed: 0, regions: Vec::new() }
+        Self { free: Vec::new(), trimmed: 0, unwanted: 0, returned: 0, regions: Vec::new() }
     }
 
-    #[cold]
     fn carve(&mut self, class: SizeClass) -> Result<Stack, StackError> {
         if let Some(carved) = self.regions.last_mut().and_then(Region::carve) {
             return carved;
@@ -123,11 +160,14 @@ impl Class {
     }
 
     fn give_back(&mut self, stack: Stack) {
-        // Wraps, and is large, if stacks were taken that had been trimmed.
-        if self.free.len().wrapping_sub(self.trimmed) >= 2 * WARM {
-            self.trim_to(WARM);
-        }
         let len = self.free.len();
+        self.trimmed = self.trimmed.min(len);
+        // As stacks go out from the top, there have never been fewer than just before one comes back.
+        self.unwanted = self.unwanted.min(len);
+        self.returned += 1;
+        if self.returned > 2 * (len + WARM) {
+            self.end_epoch();
+        }
         debug_assert!(len < self.free.capacity());
         // SAFETY: `carve` reserves a place for every stack that there is.
         unsafe {
@@ -136,16 +176,31 @@ impl Class {
         }
     }
 
-    /// Returns the memory of all but the `warm` warmest to the system, if there are twice as many.
+    /// How many own memory.
+    fn warm(&self) -> usize {
+        self.free.len().saturating_sub(self.trimmed)
+    }
+
     #[cold]
-    fn trim_to(&mut self, warm: usize) {
-        self.trimmed = self.trimmed.min(self.free.len());
-        let cold = &mut self.free[self.trimmed..];
-        if cold.len() < 2 * warm {
-            return;
+    fn end_epoch(&mut self) {
+        let unwanted = self.unwanted.min(self.free.len());
+        let spared = self.free.len().saturating_sub(WARM);
+        let cold = unwanted.min(spared).saturating_sub(self.trimmed);
+        if cold >= WARM {
+            self.trim(cold, MOST_AT_ONCE);
         }
-        let cold = cold.len() - warm;
-        let cold = &mut self.free[self.trimmed..][..cold];
+        self.unwanted = self.free.len();
+        self.returned = 0;
+    }
+
+    /// Returns the memory of so many more from the bottom to the system, or of `most` of those. Neighbours
+    /// share a system call.
+    fn trim(&mut self, cold: usize, most: usize) {
+        self.trimmed = self.trimmed.min(self.free.len());
+        let mut cold = &mut self.free[self.trimmed..][..cold];
+        if cold.len() > most {
+            cold = cold.select_nth_unstable_by_key(most, |stack| stack.guard()).0;
+        }
         cold.sort_unstable_by_key(|stack| stack.guard());
         for neighbours in cold.chunk_by(|low, high| low.end().addr().get() == high.guard()) {
             decommit(neighbours);

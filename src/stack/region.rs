@@ -1,9 +1,11 @@
 //! A large mapping, carved into stacks of one size.
 
+use std::io;
 use std::ptr::{self, NonNull};
 
+use super::guard::{self, Guards};
 use super::valgrind::Known;
-use super::{SizeClass, Stack, StackError, guard};
+use super::{SizeClass, Stack, StackError};
 
 /// A reservation of address space whose slots are handed out once each, from the low end.
 pub(crate) struct Region {
@@ -12,6 +14,8 @@ pub(crate) struct Region {
     class: SizeClass,
     /// Where the next slot that was never used begins.
     next: usize,
+    /// Where the next slot without a guard begins.
+    unguarded: usize,
     /// Empty where no Valgrind runs the program.
     known: Vec<Known>,
 }
@@ -23,7 +27,7 @@ impl Region {
         loop {
             let len = slots * class.bytes();
             match map(len) {
-                Some(base) => return Ok(Self { base, len, class, next: 0, known: Vec::new() }),
+                Some(base) => return Ok(Self { base, len, class, next: 0, unguarded: 0, known: Vec::new() }),
                 None if slots > 1 => slots /= 2,
                 None => return Err(StackError::map(len)),
             }
@@ -35,10 +39,7 @@ impl Region {
         if self.next == self.len {
             return None;
         }
-        // SAFETY: `next` is less than `len`, so the address is inside the mapping.
-        let low = unsafe { self.base.add(self.next) };
-        // SAFETY: the low end of a slot that was not handed out is nobody's.
-        if unsafe { guard::protect(low.as_ptr(), self.class.guard_bytes()) }.is_err() {
+        if self.next == self.unguarded && self.guard_next().is_err() {
             return Some(Err(StackError::guard(self.class.bytes())));
         }
         self.next += self.class.bytes();
@@ -47,6 +48,22 @@ impl Region {
         let stack = Stack::new(end, self.class);
         self.known.extend(Known::new(stack.low()..end.addr().get()));
         Some(Ok(stack))
+    }
+
+    /// Guards the next slot, and as many more as were handed out so far, if that takes no further call.
+    fn guard_next(&mut self) -> io::Result<()> {
+        let left = self.slots() - self.carved();
+        // SAFETY: a slot is left, so the address is inside the mapping.
+        let first = unsafe { self.base.add(self.unguarded) };
+        let guards = Guards {
+            first: first.as_ptr(),
+            len: self.class.guard_bytes(),
+            distance: self.class.bytes(),
+            count: self.carved().clamp(1, left),
+        };
+        // SAFETY: the low ends of slots that were not handed out are nobody's.
+        self.unguarded += unsafe { guard::protect(guards) }? * self.class.bytes();
+        Ok(())
     }
 
     pub(crate) fn slots(&self) -> usize {

@@ -25,6 +25,8 @@ mod scale;
 mod shutdown;
 #[cfg(feature = "hub")]
 mod signals;
+#[cfg(all(target_os = "linux", not(greenlet_sanitizer)))]
+mod stacks;
 #[cfg(feature = "hub")]
 mod tasks;
 #[cfg(greenlet_sanitizer = "thread")]
@@ -66,7 +68,7 @@ fn is_emulated() -> bool {
 }
 
 /// Runs `body` as [`isolated`] does, and expects it to return.
-#[cfg(feature = "hub")]
+#[cfg(any(feature = "hub", target_os = "linux"))]
 fn passes(case: &str, body: fn()) {
     let output = isolated(case, body);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
