@@ -1,0 +1,137 @@
+//! What happens when: those that are due soon in order, and all others in a wheel.
+//!
+//! Most timers are cancelled, or wait for long, and need no order before their time has almost come. One that is
+//! cancelled leaves nothing behind. Once all has grown to the usual load, nothing allocates.
+
+mod far;
+mod near;
+#[cfg(test)]
+mod tests;
+
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use self::far::Far;
+use self::near::Near;
+use super::{Fiber, Hub};
+
+/// What a timer does.
+pub(crate) enum Action {
+    /// Makes a greenlet ready. Whoever sets the timer cancels it before that greenlet ends.
+    Wake(NonNull<Fiber>),
+    /// Calls a function, which must neither wait nor panic.
+    Call(Box<dyn FnOnce(&Hub)>),
+}
+
+/// Names a timer that was set. It may have fired since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerKey {
+    slot: usize,
+    /// Tells a slot's timers apart.
+    age: u64,
+}
+
+pub(crate) struct Timers {
+    /// Deadlines are counted from here.
+    base: Instant,
+    slots: Slab<Slot>,
+    near: Near,
+    far: Far,
+    next_age: u64,
+}
+
+/// Since the base. They last for centuries, and what is later than that is as good as never.
+type Nanoseconds = u64;
+
+struct Slot {
+    deadline: Nanoseconds,
+    age: u64,
+    at: At,
+    action: Action,
+}
+
+/// Where a timer is to be found.
+#[derive(Clone, Copy)]
+enum At {
+    /// At this place in the heap.
+    Near { place: u32 },
+    /// In a bucket of the wheel, between these.
+    Far { previous: u32, next: u32 },
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        let (slots, near, far) = (Slab::new(), Near::default(), Far::default());
+        Self { base: Instant::now(), slots, near, far, next_age: 0 }
+    }
+}
+
+impl Timers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Gives no timer of its own a key that one of `other` has had.
+    pub(super) fn skip_keys_of(&mut self, other: &Self) {
+        self.next_age = self.next_age.max(other.next_age);
+    }
+
+    /// When to look for what is due: at the first deadline, or where many are due at about the same time, a long
+    /// time from now, at some time before that.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let first = self.near.first().map(|first| first.deadline).or_else(|| self.far.next(&self.slots))?;
+        Some(self.base + Duration::from_nanos(first))
+    }
+
+    pub(crate) fn insert(&mut self, deadline: Instant, action: Action) -> TimerKey {
+        let (deadline, age) = (self.count(deadline), self.next_age);
+        self.next_age += 1;
+        let slot = self.slots.insert(Slot { deadline, age, at: At::Near { place: 0 }, action });
+        let place = u32::try_from(slot).expect("fewer timers than there is memory for");
+        if self.far.suits(deadline) {
+            self.far.insert(&mut self.slots, place);
+        } else {
+            self.near.insert(&mut self.slots, place);
+        }
+        TimerKey { slot, age }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn contains(&self, key: TimerKey) -> bool {
+        self.slots.get(key.slot).is_some_and(|slot| slot.age == key.age)
+    }
+
+    /// Takes a timer out, unless it has fired.
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Action> {
+        self.contains(key).then(|| self.take(key.slot))
+    }
+
+    /// Takes out the oldest of the earliest, if its time has come.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Action> {
+        let now = self.count(now);
+        while self.near.is_empty()
+            && self.far.advance(&mut self.slots, now, |slots, slot| self.near.insert(slots, slot))
+        {}
+        let first = self.near.first().filter(|first| first.deadline <= now)?;
+        Some(self.take(first.slot as usize))
+    }
+
+    fn take(&mut self, slot: usize) -> Action {
+        let Slot { deadline, at, .. } = self.slots[slot];
+        match at {
+            At::Near { place } => self.near.remove(&mut self.slots, place),
+            At::Far { previous, next } => self.far.remove(&mut self.slots, deadline, (previous, next)),
+        }
+        self.slots.remove(slot).action
+    }
+
+    fn count(&self, time: Instant) -> Nanoseconds {
+        let since = time.saturating_duration_since(self.base);
+        since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
+    }
+}
