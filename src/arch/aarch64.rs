@@ -179,3 +179,16 @@ pub(crate) fn valgrind_request(request: [usize; 6]) -> usize {
     }
     answer
 }
+
+/// Has the processor fetch the cache line at an address, which may be any.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a hint, which changes nothing and does not fault.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/prefetch.s"),
+            address = in(reg) address,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+}

@@ -11,6 +11,8 @@ use std::ptr::{self, NonNull};
 
 use super::imp::{self, SUSPENDED_WORDS};
 use super::sanitizer::Shadow;
+#[cfg(feature = "hub")]
+use super::{CACHE_LINE, FRAME_LINES, prefetch};
 use super::{Entry, Message, OnTarget, ParentLink, StackPointer};
 
 /// Where what runs on one stack was left, and is to be continued.
@@ -48,6 +50,14 @@ impl Continuation {
         self.shadow.move_to(low, top);
         // SAFETY: the caller's word.
         self.stack_pointer.set(unsafe { imp::init_stack(top, owner, parent, entry) });
+    }
+
+    /// Has the processor fetch what it needs first when it continues.
+    #[cfg(feature = "hub")]
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        let top = self.stack_pointer.get();
+        (0..FRAME_LINES).for_each(|line| prefetch(top.wrapping_add(line * CACHE_LINE)));
     }
 
     /// Forgets where it was suspended: it is never continued again.

@@ -43,7 +43,14 @@ pub(crate) use continuation::{
 pub(crate) use continuation::{resume_call_to_base, switch_call_to_base, switch_to_base};
 #[cfg(own_tls)]
 pub(crate) use imp::call_on_base;
-pub(crate) use imp::valgrind_request;
+pub(crate) use imp::{prefetch, valgrind_request};
+
+/// What the processor fetches at once, in bytes.
+pub(crate) const CACHE_LINE: usize = 64;
+
+/// So many lines of a stack are worth being fetched before it is switched to: the frames of what waits, or of
+/// what begins.
+pub(crate) const FRAME_LINES: usize = 4;
 
 /// How a thread computes with floating point, as the routines in `asm/` save it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,11 +4,27 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use super::Fiber;
+use crate::arch::prefetch;
 
 pub(crate) struct RunQueue {
     head: Cell<*const Fiber>,
     tail: Cell<*const Fiber>,
     len: Cell<usize>,
+}
+
+/// Has the processor fetch what those need who come after the one who runs now, while that runs. With many
+/// greenlets none of it is in the caches, and each thing leads to the next: the record to the block, that to the
+/// stack. So each is asked for one turn after the other.
+#[inline(always)]
+fn look_ahead(first: *const Fiber) {
+    // SAFETY: what is in the queue is alive, and so are their greenlets.
+    unsafe {
+        let Some(first) = first.as_ref() else { return };
+        first.core().as_ref().continuation.prefetch();
+        let Some(second) = first.next.get().as_ref() else { return };
+        prefetch(second.core().as_ptr().cast());
+        prefetch(second.next.get().cast());
+    }
 }
 
 impl Default for RunQueue {
@@ -49,6 +65,7 @@ impl RunQueue {
             self.tail.set(ptr::null());
         }
         self.len.set(self.len.get() - 1);
+        look_ahead(next);
         Some(head)
     }
 

@@ -13,6 +13,7 @@ use std::cell::{Cell, UnsafeCell};
 
 use super::region::Region;
 use super::{SizeClass, Stack, StackError};
+use crate::arch::{CACHE_LINE, FRAME_LINES, prefetch};
 
 /// Stacks of one thread, by size class.
 pub(crate) struct Pool {
@@ -49,7 +50,7 @@ impl Pool {
     pub(crate) fn take_used(&self, class: SizeClass) -> Option<Stack> {
         match self.last.get() {
             Some(last) if last.class() == class => self.last.take(),
-            _ => self.with(class, |free| free.free.pop()),
+            _ => self.with(class, Class::pop),
         }
     }
 
@@ -143,6 +144,16 @@ struct Class {
 impl Class {
     const fn new() -> Self {
         Self { free: Vec::new(), trimmed: 0, unwanted: 0, returned: 0, regions: Vec::new() }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<Stack> {
+        let stack = self.free.pop();
+        // Where many start one after the other, the next stack is not in the caches.
+        if let Some(next) = self.free.last() {
+            (1..=FRAME_LINES).for_each(|line| prefetch(next.top().as_ptr().wrapping_sub(line * CACHE_LINE)));
+        }
+        stack
     }
 
     fn carve(&mut self, class: SizeClass) -> Result<Stack, StackError> {

@@ -1,0 +1,5 @@
+// Have the processor fetch the cache line at an address. One that cannot be read is passed over.
+//
+//   in    address
+
+    prefetcht0 byte ptr [{address}]
