@@ -59,6 +59,7 @@ def sections(figures):
             instructions, SCHEDULER, [OURS, "tokio", "smol"], number
         ),
         "fairness": fairness(figures["fairness"]),
+        "cores": cores(figures["cores"]),
         "memory": memory(figures["memory"]),
         "echo": echo(figures["echo"]),
         "syscalls": syscalls(figures["syscalls"]),
@@ -161,6 +162,23 @@ def fairness(records):
         for record in records
     ]
     return table(["late by", "median", "99 %", "worst", "messages read/s"], lines)
+
+
+def cores(records):
+    lines = []
+    for record in records:
+        one = next(r for r in records if r["contestant"] == record["contestant"] and r["threads"] == 1)
+        served, used = record["requests_per_second"], record["cpu_us"]
+        # What so many threads would serve if each had a core to itself.
+        alone = record["threads"] * one["cpu_us"] / used
+        lines.append([
+            bold_if(record["contestant"] == OURS, record["contestant"]),
+            whole(record["threads"]),
+            f"{whole(served)} ({ratio(served / one['requests_per_second'])})",
+            duration(used * 1000),
+            ratio(alone),
+        ])
+    return table(["", "threads", "requests/s", "CPU a request", "by CPU"], lines)
 
 
 def behind(figures):
