@@ -8,6 +8,8 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use super::{Fiber, Hub, watch};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::arch::prefetch;
 
 /// A queue of parked greenlets. Each may have brought something for whoever wakes it.
 pub(crate) struct WaitQueue<C = ()> {
@@ -162,6 +164,12 @@ impl<C> WaitQueue<C> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.first.get().is_null()
+    }
+
+    /// Has the processor fetch the first one's node.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn prefetch(&self) {
+        prefetch(self.ends.first.get().cast());
     }
 
     /// How many wait. Takes time: it counts them.

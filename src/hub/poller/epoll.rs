@@ -22,6 +22,8 @@ pub(super) const FORGETS_CLOSED: bool = true;
 pub(super) const TELLS_END: bool = true;
 
 const EVENTS_PER_WAIT: usize = 256;
+/// So many events ahead the processor is told what it will need.
+const LOOK_AHEAD: usize = 2;
 /// The key of the event descriptor that wakes the hub.
 const WAKE: u64 = u64::MAX - 1;
 
@@ -104,6 +106,7 @@ impl Selector {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
+        look_ahead: impl Fn(Key, usize),
         mut on_event: impl FnMut(Key, Readiness),
     ) -> io::Result<bool> {
         let mut events = self.events.borrow_mut();
@@ -111,9 +114,17 @@ impl Selector {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             result => result?,
         };
+        let events = &events[..count];
         // The poller's own descriptors are never armed, so all that comes is ours.
-        for event in events[..count].iter().filter(|event| event.u64 != WAKE) {
-            on_event(Key::from_bits(event.u64), readiness(event.events));
+        for (place, event) in events.iter().enumerate() {
+            for step in 1..=LOOK_AHEAD {
+                if let Some(later) = events.get(place + step) {
+                    look_ahead(Key::from_bits(later.u64), step);
+                }
+            }
+            if event.u64 != WAKE {
+                on_event(Key::from_bits(event.u64), readiness(event.events));
+            }
         }
         Ok(count == EVENTS_PER_WAIT)
     }

@@ -147,6 +147,12 @@ impl Poller {
             }
         };
         match &self.selector {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Selector::System(system) => {
+                let look_ahead = |key, steps| self.table.borrow().look_ahead(key, steps);
+                system.wait(timeout, look_ahead, on_event)
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
             Selector::System(system) => system.wait(timeout, on_event),
             Selector::Poll(poll) => self.wait_by_poll(poll, timeout, on_event).map(|()| false),
         }

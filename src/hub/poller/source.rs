@@ -219,6 +219,12 @@ impl Source {
         }
     }
 
+    /// Has the processor fetch the node of who waits to read.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn prefetch_waiters(&self) {
+        self.waiting(Direction::Read).prefetch();
+    }
+
     /// Those who wait for a direction.
     fn waiting(&self, direction: Direction) -> &WaitQueue {
         &self.waiting[direction as usize]

@@ -5,6 +5,8 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::Source;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::arch::prefetch;
 
 /// Names a registered source in events: its descriptor, and an age that tells those apart which have
 /// had that number, because a number is used again at once and an event may be late.
@@ -80,6 +82,21 @@ impl Table {
     #[inline]
     pub(super) fn get(&self, key: Key) -> Option<&Source> {
         self.watching(key.fd).filter(|source| source.age() == key.age)
+    }
+
+    /// Has the processor fetch what an event needs that is so many events ahead: first its source, and when that
+    /// is there, who waits. With many connections neither is in the caches.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[inline(always)]
+    pub(super) fn look_ahead(&self, key: Key, steps: usize) {
+        if let Some(&Some(source)) = self.sources.get(key.fd as usize) {
+            if steps > 1 {
+                prefetch(source.as_ptr().cast());
+            } else {
+                // SAFETY: see `sources`.
+                unsafe { source.as_ref() }.prefetch_waiters();
+            }
+        }
     }
 
     fn watching(&self, fd: RawFd) -> Option<&Source> {
