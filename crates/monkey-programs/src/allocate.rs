@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::{AtOnce, go};
+use greenlet::spawn;
+
+use crate::AtOnce;
 
 const GREENLETS: usize = 100;
 const ROUNDS: usize = 32;
@@ -29,7 +31,7 @@ pub fn allocate() -> AtOnce {
 
 fn run() -> AtOnce {
     let (sender, receiver) = channel();
-    let reader = go(move || check(&receiver));
+    let reader = spawn(move || check(&receiver));
     let all = AtOnce::run(GREENLETS, move |n| (n, sender.clone()), |(n, sender)| fill(*n, sender));
     assert_eq!(reader.join().expect("no block has changed"), GREENLETS * ROUNDS / 2);
     all

@@ -6,15 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use greenlet::{GreenThread, Greenlet, iwait};
-
-/// Starts a greenlet with thread-local storage of its own.
-///
-/// Code that was written for threads may count on being alone on its own. The runtime of tokio, on which `postgres`
-/// stands, is such code: it notes in a thread-local that it runs, and refuses to be run a second time meanwhile.
-pub fn go<R: 'static>(body: impl FnOnce() -> R + 'static) -> GreenThread<R> {
-    Greenlet::builder().own_tls().spawn(body)
-}
+use greenlet::{iwait, spawn};
 
 /// What has become of many pieces of work that were begun together. Prints as one line.
 #[derive(Debug)]
@@ -54,7 +46,7 @@ impl AtOnce {
         let task = |n| {
             let (prepare, work, inside, ready) =
                 (prepare.clone(), work.clone(), inside.clone(), ready.clone());
-            go(move || {
+            spawn(move || {
                 let mut state = prepare(n);
                 ready.wait();
                 let begun = Instant::now();

@@ -9,4 +9,4 @@ mod at_once;
 pub mod servers;
 
 pub use allocate::allocate;
-pub use at_once::{AtOnce, go};
+pub use at_once::AtOnce;

@@ -4,9 +4,9 @@
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 #![allow(clippy::duplicate_mod, reason = "two of the programs share a web")]
 
-use std::cell::RefCell;
 use std::fmt::{self, Write};
 use std::process::Command;
+use std::sync::Mutex;
 
 /// Stands in for std's in the modules below.
 macro_rules! println {
@@ -22,14 +22,13 @@ mod five_fetches;
 #[path = "../examples/seeds/names.rs"]
 mod names;
 
-thread_local! {
-    static HEARD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
+/// Of all greenlets, each of which has thread-locals of its own.
+static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn hear(line: fmt::Arguments) {
     let mut text = String::new();
     text.write_fmt(line).unwrap();
-    HEARD.with_borrow_mut(|heard| heard.push(text));
+    HEARD.lock().unwrap().push(text);
 }
 
 /// The lines that a program prints; it runs in a process of its own, which starts this test again.
@@ -37,7 +36,7 @@ fn output(test: &str, main: fn()) -> Vec<String> {
     const CASE: &str = "GREENLET_SEED";
     if std::env::var_os(CASE).is_some() {
         main();
-        std::eprintln!("HEARD{}", HEARD.take().join("\nHEARD"));
+        std::eprintln!("HEARD{}", HEARD.lock().unwrap().join("\nHEARD"));
         std::process::exit(0);
     }
     let exe = std::env::current_exe().unwrap();

@@ -2,7 +2,8 @@
 //! thread.
 //!
 //! Inside, `postgres` has a runtime of tokio for each client, and waits in `epoll_wait`. A runtime notes in a
-//! thread-local that it runs, so each greenlet has thread-local storage of its own, see `monkey_programs::go`.
+//! thread-local that it runs, and refuses to be run a second time meanwhile: it takes each greenlet for a thread, as
+//! each has thread-local storage of its own.
 
 use std::error::Error;
 

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::go;
+use greenlet::spawn;
 
 /// A program is not on this machine.
 pub struct Missing(pub &'static str);
@@ -112,7 +112,7 @@ impl Server {
             }
         }
         // It must not find the pipe full, nor closed.
-        drop(go(move || io::copy(&mut lines.by_ref(), &mut io::sink())));
+        drop(spawn(move || io::copy(&mut lines.by_ref(), &mut io::sink())));
         Ok(server)
     }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use greenlet::spawn;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-use crate::go;
 
 /// A site with one answer, each of which is held back.
 pub struct Pages {
@@ -68,10 +67,10 @@ impl Pages {
 fn serve(converse: impl Fn(TcpStream) -> io::Result<()> + Clone + 'static) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    drop(go(move || {
+    drop(spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let converse = converse.clone();
-            drop(go(move || converse(stream)));
+            drop(spawn(move || converse(stream)));
         }
     }));
     Ok(address)
