@@ -13,6 +13,10 @@ pub(crate) use linux::protect;
 pub(crate) use protect_first_by_mapping as protect;
 
 /// Guards at equal distances, of the same length: the low ends of neighbouring slots.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    expect(dead_code, reason = "only the first is ever made there")
+)]
 #[derive(Clone, Copy)]
 pub(crate) struct Guards {
     pub(crate) first: *mut u8,

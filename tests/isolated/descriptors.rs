@@ -13,7 +13,7 @@ use greenlet::{ReportKind, join_all, spawn};
 use crate::{isolated, passes, stderr};
 
 /// Limits the number of descriptors.
-pub(crate) fn limit(descriptors: u64) {
+pub(crate) fn limit(descriptors: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
     // SAFETY: reads the limit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
