@@ -1,7 +1,7 @@
 //! Copies between descriptors within the kernel. They cannot be asked not to block, so each end is waited
 //! for, and in non-blocking mode for the time of the call. A copy may end early, as it always might.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{c_int, c_long, c_uint};
 
 use greenlet::hub::embed::{self, Ended};
 use libc::{loff_t, off_t, size_t, ssize_t};
@@ -22,11 +22,12 @@ take_over! { Part::Files =>
         len: size_t,
         flags: c_uint,
     ) -> ssize_t {
-        ours: answer(match flags & libc::SPLICE_F_NONBLOCK {
-            0 => transfer(input, output, || splice_once(input, input_at, output, output_at, len, flags)),
-            _ => splice_once(input, input_at, output, output_at, len, flags),
-        }),
-        plain: answer(splice_once(input, input_at, output, output_at, len, flags)),
+        ours: {
+            let ends = Ends { input, input_at, output, output_at };
+            let copy = || ends.copy(libc::SYS_splice, len, flags);
+            answer(if flags & libc::SPLICE_F_NONBLOCK == 0 { transfer(input, output, copy) } else { copy() })
+        },
+        plain: answer(Ends { input, input_at, output, output_at }.copy(libc::SYS_splice, len, flags)),
     }
 
     fn sendfile(output: c_int, input: c_int, at: *mut off_t, len: size_t) -> ssize_t {
@@ -47,43 +48,45 @@ take_over! { Part::Files =>
         len: size_t,
         flags: c_uint,
     ) -> ssize_t {
-        ours: answer(copy_files(|| copy_once(input, input_at, output, output_at, len.min(AT_ONCE), flags))),
-        plain: answer(copy_once(input, input_at, output, output_at, len, flags)),
+        ours: {
+            let ends = Ends { input, input_at, output, output_at };
+            answer(copy_files(|| ends.copy(libc::SYS_copy_file_range, len.min(AT_ONCE), flags)))
+        },
+        plain: {
+            let ends = Ends { input, input_at, output, output_at };
+            answer(ends.copy(libc::SYS_copy_file_range, len, flags))
+        },
     }
 }
 
 /// How much of a file is copied before others run. The copy ends early then, as it always might.
 const AT_ONCE: usize = 16 << 20;
 
-unsafe fn splice_once(
+/// Where a copy is from and to. Places are null where the descriptors' own count.
+struct Ends {
     input: c_int,
     input_at: *mut loff_t,
     output: c_int,
     output_at: *mut loff_t,
-    len: size_t,
-    flags: c_uint,
-) -> isize {
-    let args = [input as usize, input_at as usize, output as usize, output_at as usize, len, flags as usize];
-    // SAFETY: the caller's word.
-    unsafe { call(libc::SYS_splice, args) }
+}
+
+impl Ends {
+    /// One of the calls that take both.
+    ///
+    /// # Safety
+    ///
+    /// As the system call has it.
+    unsafe fn copy(&self, number: c_long, len: size_t, flags: c_uint) -> isize {
+        let (input, output) = (self.input as usize, self.output as usize);
+        let args = [input, self.input_at as usize, output, self.output_at as usize, len, flags as usize];
+        // SAFETY: the caller's word.
+        unsafe { call(number, args) }
+    }
 }
 
 unsafe fn send_file(output: c_int, input: c_int, at: *mut off_t, len: size_t) -> isize {
     // SAFETY: the caller's word.
     unsafe { call(libc::SYS_sendfile, [output as usize, input as usize, at as usize, len, 0, 0]) }
-}
-
-unsafe fn copy_once(
-    input: c_int,
-    input_at: *mut loff_t,
-    output: c_int,
-    output_at: *mut loff_t,
-    len: size_t,
-    flags: c_uint,
-) -> isize {
-    let args = [input as usize, input_at as usize, output as usize, output_at as usize, len, flags as usize];
-    // SAFETY: the caller's word.
-    unsafe { call(libc::SYS_copy_file_range, args) }
 }
 
 /// Files are always ready. Others run between one copy and the next.

@@ -4,9 +4,13 @@
 #![allow(clippy::undocumented_unsafe_blocks, reason = "calls of C functions with what they take")]
 
 mod c;
+#[path = "../common/inside.rs"]
+mod inside;
 #[path = "../common/isolation.rs"]
 mod isolation;
 mod made;
+#[path = "../common/std_locks.rs"]
+mod std_locks;
 mod sync;
 mod thread_locals;
 

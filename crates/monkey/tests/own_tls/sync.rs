@@ -5,40 +5,17 @@ use std::io::{Write, stdout};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
-use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, Once, OnceLock, RwLock};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use greenlet::spawn;
 
-use super::{MOMENT, join, patched};
-
-/// How many of ten greenlets are inside at a time, at most, if each sleeps there.
-fn most_inside(section: impl Fn(&dyn Fn()) + Clone + 'static) -> usize {
-    let inside = Rc::new((Cell::new(0), Cell::new(0)));
-    let seen = inside.clone();
-    join(10, move |_| {
-        section(&|| {
-            let (now, most) = &*inside;
-            now.set(now.get() + 1);
-            most.set(most.get().max(now.get()));
-            thread::sleep(MOMENT);
-            now.set(now.get() - 1);
-        });
-    });
-    seen.1.get()
-}
+use super::{MOMENT, join, patched, std_locks};
 
 #[test]
 fn a_mutex_is_held_across_a_sleep() {
-    patched("sync::a_mutex_is_held_across_a_sleep", || {
-        let mutex = Rc::new(Mutex::new(()));
-        let most = most_inside(move |work| {
-            let _guard = mutex.lock().unwrap();
-            work();
-        });
-        assert_eq!(most, 1);
-    });
+    patched("sync::a_mutex_is_held_across_a_sleep", std_locks::a_mutex_is_held_across_a_sleep);
 }
 
 #[test]
@@ -65,20 +42,10 @@ fn a_mutex_is_poisoned_by_who_panics_and_by_nobody_else() {
 
 #[test]
 fn readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone() {
-    patched("sync::readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone", || {
-        let lock = Rc::new(RwLock::new(()));
-        let writing = lock.clone();
-        let most = most_inside(move |work| {
-            let _guard = lock.read().unwrap();
-            work();
-        });
-        assert_eq!(most, 10);
-        let most = most_inside(move |work| {
-            let _guard = writing.write().unwrap();
-            work();
-        });
-        assert_eq!(most, 1);
-    });
+    patched(
+        "sync::readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone",
+        std_locks::readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone,
+    );
 }
 
 #[test]
@@ -109,43 +76,18 @@ fn a_condition_is_waited_for_by_many_and_told_of_to_one_or_all() {
 
 #[test]
 fn what_is_done_once_is_done_by_one_while_others_wait() {
-    patched("sync::what_is_done_once_is_done_by_one_while_others_wait", || {
-        static ONCE: Once = Once::new();
-        static CALLS: AtomicUsize = AtomicUsize::new(0);
-        static CELL: OnceLock<usize> = OnceLock::new();
-        static LAZY: LazyLock<u32> = LazyLock::new(|| {
-            thread::sleep(MOMENT);
-            7
-        });
-        let answers = join(5, |n| {
-            ONCE.call_once(|| {
-                thread::sleep(MOMENT);
-                CALLS.fetch_add(1, Ordering::Relaxed);
-            });
-            assert_eq!(CALLS.load(Ordering::Relaxed), 1, "done when the call returns");
-            let first = *CELL.get_or_init(|| {
-                thread::sleep(MOMENT);
-                n
-            });
-            (first, *LAZY)
-        });
-        assert_eq!(answers, [(0, 7); 5]);
-    });
+    patched(
+        "sync::what_is_done_once_is_done_by_one_while_others_wait",
+        std_locks::what_is_done_once_is_done_by_one_while_others_wait,
+    );
 }
 
 #[test]
 fn a_barrier_lets_all_go_when_the_last_one_comes() {
-    patched("sync::a_barrier_lets_all_go_when_the_last_one_comes", || {
-        let (barrier, arrived) = (Rc::new(Barrier::new(5)), Rc::new(Cell::new(0)));
-        let leaders = join(5, move |n| {
-            thread::sleep(MOMENT * n as u32);
-            arrived.set(arrived.get() + 1);
-            let leads = barrier.wait().is_leader();
-            assert_eq!(arrived.get(), 5);
-            leads
-        });
-        assert_eq!(leaders, [false, false, false, false, true]);
-    });
+    patched(
+        "sync::a_barrier_lets_all_go_when_the_last_one_comes",
+        std_locks::a_barrier_lets_all_go_when_the_last_one_comes,
+    );
 }
 
 #[test]
@@ -309,7 +251,7 @@ fn the_root_and_other_threads_park_beside_greenlets() {
 #[test]
 fn standard_output_is_locked_by_one_at_a_time_and_twice_by_the_same() {
     patched("sync::standard_output_is_locked_by_one_at_a_time_and_twice_by_the_same", || {
-        let most = most_inside(|work| {
+        let most = std_locks::most_inside(|work| {
             let _outer = stdout().lock();
             let mut inner = stdout().lock();
             work();

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 use greenlet::spawn;
 
-use crate::{Inside, join, patched};
+use crate::inside::Inside;
+use crate::{join, patched};
 
 /// A function of the library, or `None` where there is no C compiler to build it.
 fn function(name: &str) -> Option<*mut c_void> {

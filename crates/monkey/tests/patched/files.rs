@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use greenlet::spawn;
 
-use crate::{Inside, join, patched};
+use crate::inside::Inside;
+use crate::{join, patched};
 
 /// A path of this process's own, in a folder for such things.
 fn path(name: &str) -> PathBuf {

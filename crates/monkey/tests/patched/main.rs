@@ -4,17 +4,18 @@
 
 mod c;
 mod files;
+#[path = "../common/inside.rs"]
+mod inside;
 mod kill;
 mod messages;
 mod names;
 mod net;
 mod poll;
 mod process;
+#[path = "../common/std_locks.rs"]
+mod std_locks;
 mod sync;
 mod time;
-
-use std::cell::Cell;
-use std::rc::Rc;
 
 use greenlet::{GreenThread, spawn};
 
@@ -28,24 +29,4 @@ fn patched<R: 'static>(body: impl FnOnce() -> R + 'static) -> R {
 fn join<R: 'static>(tasks: impl IntoIterator<Item = GreenThread<R>>) -> Vec<R> {
     let tasks: Vec<_> = tasks.into_iter().collect();
     tasks.into_iter().map(|task| task.join().unwrap()).collect()
-}
-
-/// Counts those who are inside at a time.
-#[derive(Clone, Default)]
-struct Inside(Rc<(Cell<usize>, Cell<usize>)>);
-
-impl Inside {
-    fn enter(&self) {
-        let (now, most) = &*self.0;
-        now.set(now.get() + 1);
-        most.set(most.get().max(now.get()));
-    }
-
-    fn leave(&self) {
-        self.0.0.set(self.0.0.get() - 1);
-    }
-
-    fn most(&self) -> usize {
-        self.0.1.get()
-    }
 }

@@ -6,7 +6,8 @@ use std::ptr;
 
 use greenlet::spawn;
 
-use crate::{Inside, join, patched};
+use crate::inside::Inside;
+use crate::{join, patched};
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");

@@ -3,58 +3,24 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, Once, OnceLock, RwLock};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use greenlet::spawn;
 
-use crate::{Inside, join, patched};
+use crate::{join, patched, std_locks};
 
 const MOMENT: Duration = Duration::from_millis(5);
 
-/// Ten greenlets go through `section`, which sleeps; how many were inside at a time, at most.
-fn most_inside(section: impl Fn(&dyn Fn()) + Clone + 'static) -> usize {
-    patched(move || {
-        let inside = Inside::default();
-        join((0..10).map(|_| {
-            let (inside, section) = (inside.clone(), section.clone());
-            spawn(move || {
-                section(&|| {
-                    inside.enter();
-                    thread::sleep(MOMENT);
-                    inside.leave();
-                })
-            })
-        }));
-        inside.most()
-    })
-}
-
 #[test]
 fn a_mutex_is_held_across_a_sleep() {
-    let mutex = Arc::new(Mutex::new(()));
-    let most = most_inside(move |work| {
-        let _guard = mutex.lock().unwrap();
-        work();
-    });
-    assert_eq!(most, 1);
+    patched(std_locks::a_mutex_is_held_across_a_sleep);
 }
 
 #[test]
-fn readers_of_a_lock_sleep_together_and_writers_alone() {
-    let lock = Arc::new(RwLock::new(()));
-    let writing = lock.clone();
-    let most = most_inside(move |work| {
-        let _guard = lock.read().unwrap();
-        work();
-    });
-    assert_eq!(most, 10);
-    let most = most_inside(move |work| {
-        let _guard = writing.write().unwrap();
-        work();
-    });
-    assert_eq!(most, 1);
+fn readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone() {
+    patched(std_locks::readers_hold_a_lock_together_across_a_sleep_and_a_writer_alone);
 }
 
 #[test]
@@ -91,47 +57,12 @@ fn a_wait_for_a_condition_has_its_time() {
 
 #[test]
 fn what_is_done_once_is_done_by_one_while_others_wait() {
-    patched(|| {
-        static ONCE: Once = Once::new();
-        static CELL: OnceLock<u32> = OnceLock::new();
-        static LAZY: LazyLock<u32> = LazyLock::new(|| {
-            thread::sleep(MOMENT);
-            7
-        });
-        let calls = Rc::new(Cell::new(0));
-        let tasks = (0..5).map(|_| {
-            let calls = calls.clone();
-            spawn(move || {
-                ONCE.call_once(|| {
-                    thread::sleep(MOMENT);
-                    calls.set(calls.get() + 1);
-                });
-                assert_eq!(calls.get(), 1, "done when the call returns");
-                let value = *CELL.get_or_init(|| {
-                    thread::sleep(MOMENT);
-                    calls.get()
-                });
-                (value, *LAZY)
-            })
-        });
-        assert_eq!(join(tasks), [(1, 7); 5]);
-    });
+    patched(std_locks::what_is_done_once_is_done_by_one_while_others_wait);
 }
 
 #[test]
 fn a_barrier_lets_all_go_when_the_last_one_comes() {
-    let leaders = patched(|| {
-        let barrier = Rc::new(Barrier::new(5));
-        let tasks = (0..5).map(|n| {
-            let barrier = barrier.clone();
-            spawn(move || {
-                thread::sleep(MOMENT * n);
-                barrier.wait().is_leader()
-            })
-        });
-        join(tasks)
-    });
-    assert_eq!(leaders, [false, false, false, false, true]);
+    patched(std_locks::a_barrier_lets_all_go_when_the_last_one_comes);
 }
 
 #[test]

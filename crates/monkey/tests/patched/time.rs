@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use greenlet::spawn;
 
-use crate::{Inside, join, patched};
+use crate::inside::Inside;
+use crate::{join, patched};
 
 #[test]
 fn a_thousand_sleep_at_the_same_time() {
