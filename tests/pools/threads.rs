@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::mpsc;
 
-use greenlet::pool::ThreadPool;
+use greenlet::pool::{Job, ThreadPool};
 use greenlet::{join_all, spawn, yield_now};
 
 use crate::MS;
@@ -53,18 +54,24 @@ fn a_thread_of_a_pool_runs_what_it_gives_to_that_pool_itself() {
     assert_eq!(outer_thread, inner_thread);
 }
 
-#[test]
-fn a_job_begins_before_anybody_waits_for_it_and_can_be_asked() {
-    let pool = ThreadPool::new(1);
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
-    let (begin, has_begun) = std::sync::mpsc::channel();
+/// A job that has begun, and that ends with this value when it is told to go.
+fn running(pool: &ThreadPool, value: i32) -> (Job<i32>, mpsc::Sender<()>) {
+    let (go, may_go) = mpsc::channel();
+    let (begin, has_begun) = mpsc::channel();
     let job = pool.spawn(move || {
         begin.send(()).unwrap();
         may_go.recv().unwrap();
-        5
+        value
     });
     // This blocks the whole thread, hub included.
     has_begun.recv().unwrap();
+    (job, go)
+}
+
+#[test]
+fn a_job_begins_before_anybody_waits_for_it_and_can_be_asked() {
+    let pool = ThreadPool::new(1);
+    let (job, go) = running(&pool, 5);
     assert!(!job.is_finished() && !job.wait(Some(MS)));
     let queued = pool.spawn(|| 6);
     go.send(()).unwrap();
@@ -76,7 +83,7 @@ fn a_job_begins_before_anybody_waits_for_it_and_can_be_asked() {
 #[test]
 fn several_may_wait_for_one_job() {
     let pool = ThreadPool::new(1);
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (go, may_go) = mpsc::channel::<()>();
     let job = Rc::new(pool.spawn(move || may_go.recv().unwrap()));
     let waiters: Vec<_> = (0..3)
         .map(|_| {
@@ -122,7 +129,7 @@ fn a_pool_answers_the_hub_that_asked() {
 #[test]
 fn a_thread_pool_grows_and_shrinks() {
     let pool = ThreadPool::new(1);
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (go, may_go) = mpsc::channel::<()>();
     let may_go = std::sync::Arc::new(std::sync::Mutex::new(may_go));
     let jobs: Vec<_> = (0..4)
         .map(|_| {
@@ -145,14 +152,7 @@ fn a_thread_pool_grows_and_shrinks() {
 #[test]
 fn a_thread_pool_that_is_killed_drops_what_queues_and_begins_anew() {
     let pool = ThreadPool::new(1);
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
-    let (begin, has_begun) = std::sync::mpsc::channel();
-    let running = pool.spawn(move || {
-        begin.send(()).unwrap();
-        may_go.recv().unwrap();
-        1
-    });
-    has_begun.recv().unwrap();
+    let (running, go) = running(&pool, 1);
     let queued = pool.spawn(|| 2);
     let waiter = spawn(move || queued.join());
     yield_now();
@@ -172,7 +172,7 @@ fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
         }
     }
     let pool = ThreadPool::new(1);
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (go, may_go) = mpsc::channel::<()>();
     let asker = spawn({
         let pool = pool.clone();
         move || {

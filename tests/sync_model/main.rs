@@ -1,8 +1,8 @@
 //! Random programs of tasks and queues, run on the crate and by the rules: what is observed must be
 //! equal.
 //!
-//! `program.rs` says what a program is, `rules.rs` what has to happen, `real.rs` makes it happen, and
-//! `trace.rs` has the words for what is observed. To learn how queues behave, read `rules.rs`.
+//! `program.rs` says what a program is, `rules` what has to happen, `real.rs` makes it happen, and
+//! `trace.rs` has the words for what is observed. To learn how queues behave, read `rules`.
 //!
 //! The programs are the same each time, unless other ones are [asked for](random::config).
 
