@@ -6,7 +6,7 @@ mod common;
 
 use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -537,6 +537,60 @@ fn each_product_is_consumed_once() {
     consumers.into_iter().for_each(|consumer| consumer.join().unwrap());
     let names = ["steve", "john", "nancy"].into_iter().cycle();
     assert_eq!(log.take(), names.zip(1..10).map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>());
+}
+
+thread_local! {
+    static ORDER_PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+#[derive(PartialEq, Eq)]
+struct Fussy(u8);
+
+impl PartialOrd for Fussy {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Fussy {
+    fn cmp(&self, other: &Self) -> Ordering {
+        assert!(!ORDER_PANICS.get(), "as it should");
+        self.0.cmp(&other.0)
+    }
+}
+
+/// Whether it panics in the order of items.
+fn order_panics(body: impl FnOnce()) -> bool {
+    ORDER_PANICS.set(true);
+    let caught = catch_unwind(AssertUnwindSafe(body));
+    ORDER_PANICS.set(false);
+    caught.is_err()
+}
+
+#[test]
+fn an_item_whose_order_panics_is_in_the_queue_and_somebody_gets_it() {
+    let queue = Rc::new(PriorityQueue::unbounded());
+    let getters = [(); 2].map(|()| {
+        let queue = queue.clone();
+        spawn(move || queue.get().map(|Fussy(item)| item))
+    });
+    yield_now();
+    queue.put(Fussy(1)).unwrap();
+    assert!(order_panics(|| queue.put(Fussy(2)).unwrap()));
+    assert_eq!((queue.len(), queue.unfinished()), (2, 2));
+    assert_eq!(getters.map(|getter| getter.join().unwrap()), [Ok(1), Ok(2)]);
+}
+
+#[test]
+fn somebody_has_the_place_of_an_item_that_is_lost_as_an_order_panics() {
+    let queue = Rc::new(PriorityQueue::bounded(3));
+    [1, 3, 2].into_iter().for_each(|item| queue.put(Fussy(item)).unwrap());
+    let putting = queue.clone();
+    let putter = spawn(move || putting.put(Fussy(4)).is_ok());
+    yield_now();
+    assert!(order_panics(|| drop(queue.try_get())));
+    assert!(putter.join().unwrap());
+    assert_eq!(queue.len(), 3);
 }
 
 #[test]

@@ -147,9 +147,11 @@ impl<S: Storage> QueueOf<S> {
 
     #[inline]
     pub(super) fn push(&self, item: S::Item) {
-        self.items().push(item);
-        raise(&self.unfinished);
-        self.promise_item();
+        let then = || {
+            raise(&self.unfinished);
+            self.promise_item();
+        };
+        Change::begin(self, then).items().push(item);
     }
 
     /// Takes an item out; waits while there is none. Once in a while it lets others run though there is
@@ -241,15 +243,14 @@ impl<S: Storage> QueueOf<S> {
 
     #[inline]
     pub(super) fn pop(&self) -> Option<S::Item> {
-        let item = self.items().pop();
-        if S::MEETS {
-            if !self.handing.is_empty() {
+        let then = || {
+            if !S::MEETS {
+                self.promise_place();
+            } else if !self.handing.is_empty() {
                 self.handing.wake_one(hub::here());
             }
-        } else {
-            self.promise_place();
-        }
-        item
+        };
+        Change::begin(self, then).items().pop()
     }
 
     /// Promises an item to the getter who has waited longest, if there are both.
@@ -284,11 +285,6 @@ impl<S: Storage> QueueOf<S> {
             lower(&self.reserved);
             self.promise_place();
         }
-    }
-
-    #[inline]
-    fn items(&self) -> RefMut<'_, S> {
-        self.items.try_borrow_mut().expect(REENTERED)
     }
 
     #[inline]
@@ -339,6 +335,33 @@ impl<S: Storage> fmt::Debug for QueueOf<S> {
             .field("putting", &self.putting())
             .field("shut_down", &self.shut_down.get())
             .finish()
+    }
+}
+
+/// An item comes or goes. At the end somebody else is told, even if it is the end of an order of items that
+/// panics: the item has come or gone all the same.
+struct Change<'a, S, F: Fn()> {
+    items: Option<RefMut<'a, S>>,
+    then: F,
+}
+
+impl<'a, S: Storage, F: Fn()> Change<'a, S, F> {
+    #[inline]
+    fn begin(queue: &'a QueueOf<S>, then: F) -> Self {
+        Self { items: Some(queue.items.try_borrow_mut().expect(REENTERED)), then }
+    }
+
+    #[inline]
+    fn items(&mut self) -> &mut S {
+        self.items.as_mut().expect("they are there until the end")
+    }
+}
+
+impl<S, F: Fn()> Drop for Change<'_, S, F> {
+    #[inline]
+    fn drop(&mut self) {
+        self.items = None;
+        (self.then)();
     }
 }
 
