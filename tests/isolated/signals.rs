@@ -23,14 +23,19 @@ fn send(signal: i32) {
     assert_eq!(unsafe { libc::kill(libc::getpid(), signal) }, 0);
 }
 
-/// Sends signals again and again from another thread, until dropped.
+/// Sends a signal again and again from another thread, until dropped. None is on its way then.
 struct Sending {
+    signal: i32,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Sending {
-    fn new(pause: Duration, send: impl Fn() + Send + 'static) -> Self {
+    fn new(pause: Duration, signal: i32) -> Self {
+        Self::with(pause, signal, move || send(signal))
+    }
+
+    fn with(pause: Duration, signal: i32, send: impl Fn() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
@@ -39,7 +44,7 @@ impl Sending {
                 std::thread::sleep(pause);
             }
         });
-        Self { stop, thread: Some(thread) }
+        Self { signal, stop, thread: Some(thread) }
     }
 }
 
@@ -47,6 +52,25 @@ impl Drop for Sending {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap();
+        outlast(self.signal);
+    }
+}
+
+/// Waits until no signal is on its way. The thread that the system chose for one may be long in coming to run,
+/// and by then nobody might listen.
+fn outlast(signal: i32) {
+    let (mut this, mut old) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: there is room for what is asked for. What is on its way to the process shows where it is blocked.
+    unsafe {
+        libc::sigemptyset(this.as_mut_ptr());
+        libc::sigaddset(this.as_mut_ptr(), signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, this.as_ptr(), old.as_mut_ptr());
+        let mut pending = MaybeUninit::uninit();
+        while libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), signal) == 1
+        {
+            std::thread::yield_now();
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut());
     }
 }
 
@@ -83,7 +107,7 @@ fn a_greenlet_waits_for_a_signal_while_others_run() {
 fn a_hub_that_sleeps_is_woken_by_a_signal_to_another_thread() {
     passes("signals::a_hub_that_sleeps_is_woken_by_a_signal_to_another_thread", || {
         let signals = Signals::new([SIGUSR1]).unwrap();
-        let _sending = Sending::new(MS, || send(SIGUSR1));
+        let _sending = Sending::new(MS, SIGUSR1);
         (0..20).for_each(|_| assert_eq!(signals.wait(), SIGUSR1));
     });
 }
@@ -189,7 +213,7 @@ fn a_program_may_wait_for_what_only_a_signal_brings() {
             move || event.set()
         })
         .unwrap();
-        let _sending = Sending::new(5 * MS, || send(SIGUSR1));
+        let _sending = Sending::new(5 * MS, SIGUSR1);
         event.wait();
     });
 }
@@ -231,7 +255,7 @@ fn listeners_come_and_go_under_a_stream_of_signals() {
     passes("signals::listeners_come_and_go_under_a_stream_of_signals", || {
         // One that stays, so that the signal never does what it does by itself.
         let stays = Signals::new([SIGUSR1]).unwrap();
-        let sending = [0, 1].map(|_| Sending::new(Duration::from_micros(10), || send(SIGUSR1)));
+        let sending = [0, 1].map(|_| Sending::new(Duration::from_micros(10), SIGUSR1));
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 std::thread::spawn(|| {
@@ -256,7 +280,7 @@ fn the_example_ends_in_order_at_ctrl_c() {
     let output = isolated("signals::the_example_ends_in_order_at_ctrl_c", || {
         // Listens as well, so that a signal that comes early or late does nothing else.
         let _signals = Signals::new([SIGINT]).unwrap();
-        let _sending = Sending::new(MS, || send(SIGINT));
+        let _sending = Sending::new(MS, SIGINT);
         ctrl_c::main().unwrap();
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -271,7 +295,7 @@ fn a_wait_that_a_signal_interrupts_goes_on() {
         let _signals = Signals::new([SIGUSR1]).unwrap();
         // SAFETY: the thread is there until the process ends.
         let me = unsafe { libc::pthread_self() };
-        let _sending = Sending::new(Duration::from_micros(50), move || {
+        let _sending = Sending::with(Duration::from_micros(50), SIGUSR1, move || {
             // SAFETY: as above.
             assert_eq!(unsafe { libc::pthread_kill(me, SIGUSR1) }, 0);
         });
