@@ -325,10 +325,18 @@ impl Hub {
     #[track_caller]
     #[cold]
     fn yield_for_others(&self) {
-        // Neither a destructor nor a callback is kept from what need not wait.
-        if !panicking() && words::held() == Hold::Nothing {
+        // Where nobody can wait, nobody is kept from what need not wait.
+        if self.can_wait() {
             self.yield_now();
         }
+    }
+
+    /// Whether the current greenlet can wait: not while it unwinds, not in a callback of the hub, nor at the end
+    /// of its thread. One that has caught its exit there can try, which is for its unwinder to judge.
+    fn can_wait(&self) -> bool {
+        // SAFETY: what is current is alive.
+        let is_unwound = || unsafe { greenlet_thread::current().as_ref() }.unwinder.get().is_some();
+        !panicking() && words::held() == Hold::Nothing && (!self.shutting_down.get() || is_unwound())
     }
 
     /// Has the next operation of this turn yield first.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use greenlet::hub::HubHandle;
-use greenlet::sync::Event;
+use greenlet::sync::{Event, Mutex};
 use greenlet::{sleep, spawn, spawn_later, yield_now};
 
 use crate::{FOREVER, MS, reports};
@@ -100,6 +100,23 @@ fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
         drop(spawn(move || drop(unstarted)));
     });
     assert!(receiver.recv().is_err(), "every sender is gone");
+}
+
+#[test]
+fn destructors_that_run_as_the_thread_ends_use_what_is_free_as_often_as_they_like() {
+    struct CountOnDrop(Mutex<u32>, std::sync::mpsc::Sender<u32>);
+    impl Drop for CountOnDrop {
+        fn drop(&mut self) {
+            (0..1000).for_each(|_| *self.0.lock() += 1);
+            self.1.send(*self.0.lock()).unwrap();
+        }
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_a_thread(move || {
+        let unstarted = CountOnDrop(Mutex::new(0), sender);
+        drop(spawn(move || drop(unstarted)));
+    });
+    assert_eq!(receiver.recv(), Ok(1000));
 }
 
 #[test]
