@@ -124,14 +124,17 @@ fn a_greenlet_that_waits_for_a_file_can_be_killed_and_the_file_stays_usable() {
     assert_eq!(fs::read_to_string(folder.file("a")).unwrap(), "usable");
 }
 
+/// Writes where nobody can wait.
+struct Farewell(PathBuf);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        File::create(&self.0).unwrap().write_all(b"gone").unwrap();
+    }
+}
+
 #[test]
 fn what_is_written_while_a_greenlet_unwinds_is_written() {
-    struct Farewell(PathBuf);
-    impl Drop for Farewell {
-        fn drop(&mut self) {
-            File::create(&self.0).unwrap().write_all(b"gone").unwrap();
-        }
-    }
     let folder = Folder::new("unwinding");
     let farewell = Farewell(folder.file("a"));
     let task = spawn(move || {
@@ -144,6 +147,17 @@ fn what_is_written_while_a_greenlet_unwinds_is_written() {
     task.kill().unwrap();
     assert!(task.wait(Some(FOREVER)));
     assert_eq!(fs::read(folder.file("a")).unwrap(), b"gone");
+}
+
+#[test]
+fn what_is_written_as_a_thread_ends_is_written() {
+    let folder = Folder::new("ending");
+    let paths: Vec<_> = (0..20).map(|n| folder.file(&n.to_string())).collect();
+    let farewells: Vec<_> = paths.iter().cloned().map(Farewell).collect();
+    // Its tasks never get to run.
+    let end = || farewells.into_iter().for_each(|farewell| drop(spawn(move || drop(farewell))));
+    std::thread::spawn(end).join().unwrap();
+    assert!(paths.iter().all(|path| fs::read(path).is_ok_and(|content| content == b"gone")));
 }
 
 #[test]

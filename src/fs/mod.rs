@@ -12,8 +12,9 @@
 //! **Kills and timeouts.** What was begun is carried out: a thread cannot be interrupted. A greenlet that
 //! is killed while it waits does not learn how it ended.
 //!
-//! **In a destructor that runs while the greenlet unwinds** nothing can be waited for: there the call is
-//! made on the spot, and the thread waits for the disk.
+//! **Where nobody can wait**, in a destructor that runs while the greenlet unwinds or the thread ends, the call
+//! is made on the spot, and the thread waits for the disk. So it is on a thread without a hub, where nobody
+//! else would run.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -38,18 +39,18 @@ mod read_dir;
 use std::fs::{Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::panicking;
 
 pub use self::file::File;
 pub use self::read_dir::ReadDir;
 
+use crate::hub;
 use crate::pool::ThreadPool;
 
 /// Has a thread of the pool do what a disk may take its time for.
 #[track_caller]
 fn off_thread<R: Send + 'static>(call: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<R> {
-    // Who unwinds cannot wait, and must not lose what it has to write.
-    if panicking() { call() } else { ThreadPool::shared().run(call)? }
+    // Who cannot wait must not lose what it has to write.
+    if hub::can_wait() { ThreadPool::shared().run(call)? } else { call() }
 }
 
 /// As [`off_thread`], for what is done with a path.

@@ -142,6 +142,11 @@ pub(crate) fn spend_budget() {
     }
 }
 
+/// Whether the current greenlet can let others run while it waits.
+pub(crate) fn can_wait() -> bool {
+    existing().is_some_and(Hub::can_wait)
+}
+
 /// Chooses how this thread's hub waits for descriptors (eventlet's `use_hub`, gevent's `GEVENT_LOOP`).
 /// To be called before anything here has made the hub: a task, a socket, a sleep.
 ///
