@@ -9,9 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use greenlet::fs::{self, File};
+use greenlet::pool::ThreadPool;
 use greenlet::{spawn, yield_now};
 
 const FOREVER: Duration = Duration::from_secs(1000);
@@ -59,6 +61,7 @@ fn what_is_written_to_a_file_is_read_from_it() {
     assert_eq!(&bytes, b"234");
     assert_eq!(file.read_at(&mut bytes, 7).unwrap(), 3);
     assert_eq!(&bytes, b"789");
+    assert_eq!(file.read_at(&mut bytes, u64::MAX).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(file.write_at(b"xyz", 0).unwrap(), 3);
     let mut rest = String::new();
     file.try_clone().unwrap().read_to_string(&mut rest).unwrap();
@@ -158,6 +161,36 @@ fn what_is_written_as_a_thread_ends_is_written() {
     let end = || farewells.into_iter().for_each(|farewell| drop(spawn(move || drop(farewell))));
     std::thread::spawn(end).join().unwrap();
     assert!(paths.iter().all(|path| fs::read(path).is_ok_and(|content| content == b"gone")));
+}
+
+/// What the thread holds is the position, and the system would have the whole other thread wait for that.
+#[test]
+fn who_needs_the_position_of_a_file_lets_others_run_while_a_thread_is_at_work_on_it() {
+    let folder = Folder::new("position");
+    fs::write(folder.file("a"), "0123456789").unwrap();
+    let file = File::open_with(folder.file("a"), OpenOptions::new().read(true).write(true));
+    let file = Rc::new(file.unwrap());
+    // No thread comes to what is asked of it before the gate is open.
+    let (pool, gate) = (ThreadPool::shared(), Arc::new(Mutex::new(())));
+    let closed = gate.lock().unwrap();
+    for _ in 0..pool.size() {
+        let gate = gate.clone();
+        drop(pool.spawn(move || drop(gate.lock())));
+    }
+    let on_file = |call: fn(&File)| {
+        let file = file.clone();
+        spawn(move || call(&file))
+    };
+    let tasks = [
+        on_file(|mut file| file.write_all(b"abc").unwrap()),
+        on_file(|mut file| assert_eq!(file.read(&mut [0; 2]).unwrap(), 2)),
+        on_file(|mut file| assert!(file.stream_position().is_ok())),
+    ];
+    (0..10).for_each(|_| yield_now());
+    let waiting = tasks.iter().filter(|task| task.is_started() && !task.is_finished()).count();
+    drop(closed);
+    assert_eq!(waiting, 3);
+    assert!(greenlet::join_all(&tasks, None).iter().all(|task| task.is_successful()));
 }
 
 #[test]

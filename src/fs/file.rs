@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::{off_thread, with_path};
 
-/// One call reads or writes so much at most: it goes through memory that the thread can have to itself.
+/// One call reads or writes so much at most: it goes through memory that the thread can have to itself, or keeps
+/// the others waiting for as long as it copies.
 const MOST: usize = 1 << 20;
 
 /// An open file, with the methods of [`std::fs::File`], on which only the calling greenlet waits.
@@ -86,7 +87,8 @@ impl File {
         Arc::try_unwrap(self.file).or_else(|shared| shared.try_clone())
     }
 
-    /// Another descriptor for the same file at the same position.
+    /// Another descriptor for the same file at the same position. While a thread is at work by one of them, who
+    /// reads, writes or seeks by the other may keep its whole thread waiting for the position.
     ///
     /// # Errors
     ///
@@ -152,7 +154,11 @@ impl File {
     /// As [`FileExt::read_at`].
     #[track_caller]
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.read_by(buffer, move |file, buffer| file.read_at(buffer, offset))
+        crate::hub::spend_budget();
+        match read_cached(&self.file, buffer, Some(offset)) {
+            Some(count) => Ok(count),
+            None => self.read_by(buffer, move |file, buffer| file.read_at(buffer, offset)),
+        }
     }
 
     /// Writes to a place of the file, wherever its position is, and leaves that as it is.
@@ -163,6 +169,12 @@ impl File {
     #[track_caller]
     pub fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
         self.write_by(buffer, move |file, buffer| file.write_at(buffer, offset))
+    }
+
+    /// Whether a thread is at work on it, for another greenlet or for one that was killed. Until that is done the
+    /// system may keep the file's position locked, and whoever needs that waits for the disk after all.
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.file) > 1
     }
 
     #[track_caller]
@@ -202,18 +214,20 @@ impl File {
     }
 }
 
-/// Reads what is in the page cache; `None` where that takes the disk, or cannot be told.
+/// Reads what is in the page cache, from a place of the file or from its position; `None` where that takes the
+/// disk, or cannot be told.
 #[cfg(target_os = "linux")]
-fn read_cached(file: &std::fs::File, buffer: &mut [u8]) -> Option<usize> {
-    const HERE: libc::off_t = -1;
-    let piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // SAFETY: one piece, which is the buffer.
-    let count = unsafe { libc::preadv2(file.as_raw_fd(), &piece, 1, HERE, libc::RWF_NOWAIT) };
+fn read_cached(file: &std::fs::File, buffer: &mut [u8], place: Option<u64>) -> Option<usize> {
+    const POSITION: libc::off_t = -1;
+    let place = place.map_or(Ok(POSITION), libc::off_t::try_from).ok()?;
+    let piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len().min(MOST) };
+    // SAFETY: one piece, which is in the buffer.
+    let count = unsafe { libc::preadv2(file.as_raw_fd(), &piece, 1, place, libc::RWF_NOWAIT) };
     usize::try_from(count).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_cached(_file: &std::fs::File, _buffer: &mut [u8]) -> Option<usize> {
+fn read_cached(_file: &std::fs::File, _buffer: &mut [u8], _place: Option<u64>) -> Option<usize> {
     None
 }
 
@@ -221,7 +235,8 @@ impl Read for &File {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         crate::hub::spend_budget();
-        match read_cached(&self.file, buffer) {
+        let cached = if self.is_in_use() { None } else { read_cached(&self.file, buffer, None) };
+        match cached {
             Some(count) => Ok(count),
             None => self.read_by(buffer, |mut file, buffer| file.read(buffer)),
         }
@@ -241,7 +256,11 @@ impl Write for &File {
 }
 
 impl Seek for &File {
+    #[track_caller]
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        if self.is_in_use() {
+            return self.ask(move |mut file| file.seek(position));
+        }
         // No disk is asked.
         (&*self.file).seek(position)
     }
@@ -266,6 +285,7 @@ impl Write for File {
 }
 
 impl Seek for File {
+    #[track_caller]
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         (&*self).seek(position)
     }
