@@ -131,6 +131,19 @@ fn who_waits_for_the_others_to_be_idle_runs_in_a_foreign_loop() {
 }
 
 #[test]
+fn a_guest_asks_for_another_turn_while_stacks_of_a_peak_are_to_give_their_memory_back() {
+    let guest = guest();
+    let event = Rc::new(Event::new());
+    for _ in 0..3000 {
+        let event = event.clone();
+        drop(spawn(move || event.wait()));
+    }
+    assert_eq!(guest.turn(), None, "all of them are in use");
+    event.set();
+    assert!(guest.turn().is_some_and(|wait| wait > Duration::ZERO));
+}
+
+#[test]
 fn what_the_loop_does_itself_shows_at_the_next_turn_and_it_may_wait_as_others_do() {
     let guest = guest();
     let event = Rc::new(Event::new());

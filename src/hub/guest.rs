@@ -107,7 +107,7 @@ impl Hub {
             return Some(Duration::ZERO);
         }
         let deadline = self.timers.borrow().next_deadline();
-        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.look_after_stacks(deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())))
     }
 }
 

@@ -139,7 +139,7 @@ impl Hub {
 
     /// Has stacks give their memory back after a peak. While some are to do so later, the hub must not
     /// sleep for longer.
-    fn look_after_stacks(&self, timeout: Option<Duration>) -> Option<Duration> {
+    pub(super) fn look_after_stacks(&self, timeout: Option<Duration>) -> Option<Duration> {
         // SAFETY: what is current is alive.
         let stacks = unsafe { greenlet_thread::current().as_ref() }.thread().stacks();
         if !stacks.may_be_past_a_peak() {
