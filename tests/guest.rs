@@ -22,7 +22,9 @@ fn guest() -> Guest {
 
 /// Waits as a loop does.
 fn wait(guest: &Guest, timeout: Option<Duration>) {
-    let milliseconds = timeout.map_or(-1, |timeout| timeout.as_micros().div_ceil(1000) as libc::c_int);
+    let round_up =
+        |timeout: Duration| timeout.as_micros().div_ceil(1000).try_into().unwrap_or(libc::c_int::MAX);
+    let milliseconds = timeout.map_or(-1, round_up);
     let mut fd = libc::pollfd { fd: guest.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one descriptor, which is open.
     unsafe { libc::poll(&mut fd, 1, milliseconds) };

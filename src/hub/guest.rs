@@ -33,7 +33,8 @@ use crate::greenlet::thread::current_is_root;
 ///         break;
 ///     }
 ///     // A loop has other descriptors as well. It must not wait for less than it was told, or it spins.
-///     let milliseconds = wait.map_or(-1, |wait| wait.as_micros().div_ceil(1000) as i32);
+///     let round_up = |wait: Duration| wait.as_micros().div_ceil(1000).try_into().unwrap_or(i32::MAX);
+///     let milliseconds = wait.map_or(-1, round_up);
 ///     let mut fd = libc::pollfd { fd: guest.as_raw_fd(), events: libc::POLLIN, revents: 0 };
 ///     // SAFETY: one descriptor, which is open.
 ///     unsafe { libc::poll(&mut fd, 1, milliseconds) };
