@@ -1,10 +1,12 @@
 //! An allocator that calls what is taken over: its own lock for one, and if it is told so, much else.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::os::fd::IntoRawFd;
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use greenlet::{join_all, spawn};
 use greenlet_monkey::{Part, counts};
@@ -93,7 +95,6 @@ fn waits_allocate_nothing_once_all_has_grown() {
         use std::io::{Read, Write};
         use std::os::unix::net::UnixStream;
         use std::sync::Condvar;
-        use std::time::Duration;
 
         greenlet_monkey::patch_all().unwrap();
         let (mut a, mut b) = UnixStream::pair().unwrap();
@@ -125,10 +126,8 @@ fn waits_allocate_nothing_once_all_has_grown() {
 fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
     super::isolated("allocator::a_call_from_within_the_allocator_does_not_call_the_allocator", || {
         use std::io::{Read, Write};
-        use std::os::fd::IntoRawFd;
         use std::os::unix::net::UnixStream;
         use std::sync::{Arc, mpsc};
-        use std::time::Duration;
 
         let (reader, writer) = std::io::pipe().unwrap();
         let ends = [reader.into_raw_fd(), writer.into_raw_fd()];
@@ -169,4 +168,32 @@ fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
         PIPE[0].store(-1, Ordering::Relaxed);
     });
+}
+
+/// A task that ends looks for the one that is to continue, and has no time to wait.
+#[test]
+fn a_task_that_ends_has_a_stack_made_for_the_next_one_while_nobody_else_runs() {
+    super::isolated(
+        "allocator::a_task_that_ends_has_a_stack_made_for_the_next_one_while_nobody_else_runs",
+        || {
+            greenlet_monkey::patch_all().unwrap();
+            let (reader, writer) = std::io::pipe().unwrap();
+            let reader = reader.into_raw_fd();
+            PIPE[1].store(writer.into_raw_fd(), Ordering::Relaxed);
+            // Every other one keeps its stack for a while. From the end of one to the begin of the next, allocations
+            // wait.
+            let task = |n| {
+                spawn(move || {
+                    PIPE[0].store(-1, Ordering::Relaxed);
+                    if n % 2 == 0 {
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                    PIPE[0].store(reader, Ordering::Relaxed);
+                })
+            };
+            let tasks: Vec<_> = (0..600).map(task).collect();
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+            PIPE[0].store(-1, Ordering::Relaxed);
+        },
+    );
 }
