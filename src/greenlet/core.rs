@@ -156,8 +156,18 @@ impl Core {
     }
 
     pub(crate) fn extras_or_new(&self) -> &Extras {
-        // SAFETY: nobody has a reference to extras that are not there yet; for the rest as above.
-        unsafe { (*self.extras.get()).get_or_insert_default() }
+        self.extras().unwrap_or_else(|| self.make_extras())
+    }
+
+    #[cold]
+    fn make_extras(&self) -> &Extras {
+        let made = Box::<Extras>::default();
+        // An allocator that waited has made the hub look for them, too, and keep something there.
+        if self.extras().is_none() {
+            // SAFETY: nobody has a reference to extras that are not there.
+            unsafe { *self.extras.get() = Some(made) };
+        }
+        self.extras().expect("made by somebody")
     }
 
     /// Whether it has floating-point control words of its own.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use greenlet::hub::HubHandle;
 use greenlet::{join_all, spawn};
 use greenlet_monkey::{Part, counts};
 
@@ -194,6 +195,36 @@ fn a_task_that_ends_has_a_stack_made_for_the_next_one_while_nobody_else_runs() {
             let tasks: Vec<_> = (0..600).map(task).collect();
             tasks.into_iter().for_each(|task| task.join().unwrap());
             PIPE[0].store(-1, Ordering::Relaxed);
+        },
+    );
+}
+
+greenlet::local! {
+    static KEPT_HERE: u32 = 7;
+}
+
+/// To wait, it has to be known to the hub, which keeps what it knows beside the local data.
+#[test]
+fn a_greenlet_may_wait_for_the_first_time_while_room_is_made_for_its_local_data() {
+    super::isolated(
+        "allocator::a_greenlet_may_wait_for_the_first_time_while_room_is_made_for_its_local_data",
+        || {
+            greenlet_monkey::patch_all().unwrap();
+            let (reader, writer) = std::io::pipe().unwrap();
+            let reader = reader.into_raw_fd();
+            PIPE[1].store(writer.into_raw_fd(), Ordering::Relaxed);
+            let root = thread::spawn(move || {
+                // There is a hub, which has not seen the root yet.
+                drop(HubHandle::current());
+                PIPE[0].store(reader, Ordering::Relaxed);
+                KEPT_HERE.with(|kept| assert_eq!(*kept, 7));
+                PIPE[0].store(-1, Ordering::Relaxed);
+                // What was freed is somebody else's now.
+                let others: Vec<_> = (0..64).map(|n| vec![u8::MAX; 16 * n]).collect();
+                thread::sleep(Duration::from_millis(1));
+                drop(others);
+            });
+            root.join().unwrap();
         },
     );
 }
