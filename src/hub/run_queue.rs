@@ -12,21 +12,6 @@ pub(crate) struct RunQueue {
     len: Cell<usize>,
 }
 
-/// Has the processor fetch what those need who come after the one who runs now, while that runs. With many
-/// greenlets none of it is in the caches, and each thing leads to the next: the record to the block, that to the
-/// stack. So each is asked for one turn after the other.
-#[inline(always)]
-fn look_ahead(first: *const Fiber) {
-    // SAFETY: what is in the queue is alive, and so are their greenlets.
-    unsafe {
-        let Some(first) = first.as_ref() else { return };
-        first.core().as_ref().continuation.prefetch();
-        let Some(second) = first.next.get().as_ref() else { return };
-        prefetch(second.core().as_ptr().cast());
-        prefetch(second.next.get().cast());
-    }
-}
-
 impl Default for RunQueue {
     fn default() -> Self {
         Self { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()), len: Cell::new(0) }
@@ -65,8 +50,23 @@ impl RunQueue {
             self.tail.set(ptr::null());
         }
         self.len.set(self.len.get() - 1);
-        look_ahead(next);
+        self.look_ahead();
         Some(head)
+    }
+
+    /// Has the processor fetch what those need who come next, while somebody else runs. With many greenlets none of
+    /// it is in the caches, and each thing leads to the next: the record to the block, that to the stack. So each
+    /// is asked for one turn after the other.
+    #[inline(always)]
+    fn look_ahead(&self) {
+        // SAFETY: what is in the queue is alive, and so are their greenlets.
+        unsafe {
+            let Some(first) = self.head.get().as_ref() else { return };
+            first.core().as_ref().continuation.prefetch();
+            let Some(second) = first.next.get().as_ref() else { return };
+            prefetch(second.core().as_ptr().cast());
+            prefetch(second.next.get().cast());
+        }
     }
 
     /// Takes a record out, if it is there. Takes time: only for what unwinds.
