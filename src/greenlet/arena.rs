@@ -30,16 +30,16 @@ impl Arena {
         CHUNK * self.chunks.borrow().len() - vacant
     }
 
-    /// A block for a new greenlet, if one is vacant.
+    /// A block for a new greenlet, if one is vacant. Its parent field is still the link of the list.
     #[inline]
     pub(crate) fn take(&self) -> Option<NonNull<Core>> {
         let core = self.vacant.get()?;
         // SAFETY: a vacant block belongs to this arena and to nobody else.
-        self.vacant.set(unsafe { core.as_ref() }.parent.take());
+        self.vacant.set(unsafe { core.as_ref() }.parent.get());
         Some(core)
     }
 
-    /// A block for a new greenlet.
+    /// As [`take`](Self::take), and makes blocks where none is vacant.
     pub(crate) fn take_or_grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
         if self.vacant.get().is_none() {
             self.grow(thread);
@@ -49,7 +49,8 @@ impl Arena {
 
     /// # Safety
     ///
-    /// The block came from this arena, nobody uses it any more, and its parent field is `None`.
+    /// The block came from this arena, nobody uses it any more, and the count in its parent field, if it
+    /// is one, is the caller's.
     #[inline]
     pub(crate) unsafe fn give_back(&self, core: NonNull<Core>) {
         // SAFETY: the block stays in its chunk.

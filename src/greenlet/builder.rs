@@ -212,16 +212,18 @@ impl<T: 'static> Builder<T> {
     }
 
     /// Makes the greenlet, see [`Greenlet::without_body`].
-    #[inline]
+    // In the caller, who knows what was not asked for: of that nothing is left then.
+    #[inline(always)]
     pub fn build_without_body(self) -> Greenlet<T> {
-        let parent = self.parent.as_ref().map(Greenlet::core_ptr);
-        let greenlet = Greenlet::from_counted(thread::new_greenlet(parent, self.class));
-        let storage = self.storage.unwrap_or_else(OwnStorage::by_default);
-        let shares = !self.own_float_control && storage == OwnStorage::No;
-        if self.name.is_some() || !self.context.is_empty() || !shares {
+        let Self { name, context, own_float_control, storage, class, parent, value: _ } = self;
+        let parent = parent.as_ref().map(Greenlet::core_ptr);
+        let greenlet = Greenlet::from_counted(thread::new_greenlet(parent, class));
+        let storage = storage.unwrap_or_else(OwnStorage::by_default);
+        let shares = !own_float_control && storage == OwnStorage::No;
+        if name.is_some() || !context.is_empty() || !shares {
             let float_control =
-                if self.own_float_control { OwnFloatControl::Inherited } else { OwnFloatControl::No };
-            greenlet.core().furnish(self.name, self.context, float_control, storage);
+                if own_float_control { OwnFloatControl::Inherited } else { OwnFloatControl::No };
+            greenlet.core().furnish(name, context, float_control, storage);
         }
         greenlet
     }

@@ -53,6 +53,7 @@ impl Context {
     }
 
     /// Whether nothing was ever set in it.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.newest.is_none()
     }

@@ -107,7 +107,18 @@ fn settle_active(core: NonNull<Core>) {
 /// Frees the block of a dead greenlet, and those of ancestors that only it kept.
 #[inline]
 pub(crate) fn free(core: NonNull<Core>) {
-    if let Some(parent) = free_block(core)
+    // SAFETY: without a count, so nobody else looks at the block.
+    let block = unsafe { core.as_ref() };
+    if block.extras().is_some() || block.thread().has_ended() {
+        return free_ancestors(core);
+    }
+    let parent = block.parent.get();
+    // SAFETY: dead, and nobody uses it any more.
+    unsafe {
+        block.vacate();
+        block.thread().recycle_core(core);
+    }
+    if let Some(parent) = parent
         && lower(parent) == 0
     {
         free_ancestors(parent);
@@ -131,8 +142,10 @@ fn end_before_start(core: NonNull<Core>) -> bool {
     lower(core) == 0
 }
 
-/// A chain of them may be longer than a stack is deep.
+/// Does what is due for a greenlet without counts, and then for its ancestors: a chain of them may be longer
+/// than a stack is deep.
 #[cold]
+#[inline(never)]
 fn free_ancestors(core: NonNull<Core>) {
     let mut next = Some(core);
     while let Some(core) = next {
@@ -148,7 +161,6 @@ fn free_ancestors(core: NonNull<Core>) {
 
 /// Frees the block of a dead greenlet, and returns its parent, of which the caller takes over the
 /// count.
-#[inline(always)]
 fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };

@@ -96,12 +96,15 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
     // SAFETY: the caller's word; what is current is alive.
     let (core, content) =
         unsafe { (&*core.cast(), call_body::<T, T, F>(&*core.cast(), Message { word, kind })) };
-    let departure = match content {
-        Ok(value) => end_plainly(core, value).unwrap_or_else(|value| finish(core, Ok(value))),
+    let departure = match content.map(|value| end_plainly(core, value)) {
+        // Here and not below, so that it never leaves the registers.
+        // SAFETY: the caller's word.
+        Ok(Ok(departure)) => return unsafe { departure.begin(target) },
+        Ok(Err(value)) => finish(core, Ok(value)),
         Err(raised) => finish::<T>(core, Err(raised)),
     };
-    // SAFETY: the caller's word; it is suspended or just prepared, and takes the message.
-    unsafe { arch::give_way(departure.to.as_ref(), departure.message, target) }
+    // SAFETY: the caller's word.
+    unsafe { departure.begin(target) }
 }
 
 /// As [`run`], for a body that leaves its result elsewhere: it ends as one that was killed.
@@ -119,8 +122,8 @@ pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
     let (core, content) =
         unsafe { (&*core.cast(), call_body::<T, (), F>(&*core.cast(), Message { word, kind })) };
     let departure = finish::<T>(core, Err(content.map_or_else(|raised| raised, |()| Raised::exit())));
-    // SAFETY: the caller's word; it is suspended or just prepared, and takes the message.
-    unsafe { arch::give_way(departure.to.as_ref(), departure.message, target) }
+    // SAFETY: the caller's word.
+    unsafe { departure.begin(target) }
 }
 
 /// # Safety
@@ -143,7 +146,21 @@ unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Messag
 /// and the processor's return predictor stays in step for those who go on.
 struct Departure {
     message: Message,
+    /// Is suspended or just prepared, and takes the message.
     to: NonNull<Continuation>,
+}
+
+impl Departure {
+    /// What the [`Entry`](arch::Entry) of the greenlet that ends is to return.
+    ///
+    /// # Safety
+    ///
+    /// It does return that, and `target` is its last argument.
+    #[inline(always)]
+    unsafe fn begin(self, target: &mut StackPointer) -> Message {
+        // SAFETY: the caller's word.
+        unsafe { arch::give_way(self.to.as_ref(), self.message, target) }
+    }
 }
 
 /// Ends the current greenlet if its parent, or its successor, waits for the result and nothing else is

@@ -75,23 +75,32 @@ pub(crate) fn existing_current() -> Option<NonNull<Core>> {
 
 /// An unstarted greenlet, with one count for the caller. Without a parent it is a child of the current
 /// one.
-#[inline(never)]
+#[inline]
 pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
     match NonNull::new(fast_current().cast_mut()) {
-        Some(current) if !trace::is_global() => {
+        Some(current) => {
             // SAFETY: the current greenlet is alive.
-            let thread = unsafe { current.as_ref() }.thread();
-            match thread.arena.take() {
-                Some(core) => thread.occupy(core, Some(parent.unwrap_or(current)), class),
-                None => new_greenlet_slowly(parent, class),
-            }
+            new_child(parent.unwrap_or(current), unsafe { current.as_ref() }, class)
         }
-        _ => new_greenlet_slowly(parent, class),
+        None => new_greenlet_slowly(parent, class),
+    }
+}
+
+/// As [`new_greenlet`], for a caller that knows who is current. Looks at no thread-local: in a library that is
+/// a call, around which it would have to save what it was given.
+#[inline(never)]
+fn new_child(parent: NonNull<Core>, current: &Core, class: SizeClass) -> NonNull<Core> {
+    let thread = current.thread();
+    let vacant = if trace::is_global() { None } else { thread.arena.take() };
+    match vacant {
+        Some(core) => thread.occupy(core, Some(parent), class),
+        None => new_greenlet_slowly(Some(parent), class),
     }
 }
 
 /// As [`new_greenlet`], where something has to be made or noticed first.
 #[cold]
+#[inline(never)]
 fn new_greenlet_slowly(parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
     notice_global_hook();
     let current = current();
@@ -255,15 +264,34 @@ impl Thread {
         self.ending.get()
     }
 
+    /// Whether the OS thread has ended, so that each block that is freed is one keeper less.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// Makes a block ready for its next greenlet, on a thread that has not ended.
+    ///
     /// # Safety
     ///
-    /// The block is one of this thread's, and nobody uses it any more. If the thread has ended, nobody
-    /// may use `self` afterwards, unless something else keeps it.
+    /// The block is one of this thread's, and nobody uses it any more.
     #[inline]
+    pub(crate) unsafe fn recycle_core(&self, core: NonNull<Core>) {
+        debug_assert!(!self.has_ended());
+        // SAFETY: the caller's word.
+        unsafe { self.arena.give_back(core) };
+    }
+
+    /// As [`recycle_core`](Self::recycle_core), on any thread.
+    ///
+    /// # Safety
+    ///
+    /// The same. If the thread has ended, nobody may use `self` afterwards, unless something else keeps
+    /// it.
     pub(crate) unsafe fn free_core(&self, core: NonNull<Core>) {
         // SAFETY: the caller's word.
         unsafe { self.arena.give_back(core) };
-        if self.ended.get() {
+        if self.has_ended() {
             self.release();
         }
     }

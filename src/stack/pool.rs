@@ -48,10 +48,9 @@ impl Pool {
     /// A stack of the given class, if one waits that was used before.
     #[inline(always)]
     pub(crate) fn take_used(&self, class: SizeClass) -> Option<Stack> {
-        match self.last.get() {
-            Some(last) if last.class() == class => self.last.take(),
-            _ => self.with(class, Class::pop),
-        }
+        // No class is zero.
+        let waits = self.last.get().map_or(0, |last| last.class().0);
+        if waits == class.0 { self.last.take() } else { self.with(class, Class::pop) }
     }
 
     /// Gives a stack back.
