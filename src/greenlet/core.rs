@@ -36,10 +36,10 @@ pub(crate) struct Core {
     /// The type of value its pending switch returns. What runs keeps that of its last
     /// suspension, which saves the fast path a store.
     pub(crate) waits_for: Cell<Tag>,
+    /// What it waits for in words, where the floor above says so.
+    pub(crate) waits_on: Cell<&'static str>,
     /// Counted. `None` for a thread's root only.
     pub(crate) parent: Cell<Option<NonNull<Core>>>,
-    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends.
-    pub(crate) unwinder: Cell<Option<NonNull<Core>>>,
     pub(crate) refs: Cell<u32>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) class: Cell<SizeClass>,
@@ -49,9 +49,11 @@ pub(crate) struct Core {
     pub(crate) forgotten: Cell<bool>,
     /// A word for the floor above: the hub's record of this greenlet.
     pub(crate) record: Cell<*mut ()>,
-    pub(crate) id: Cell<u64>,
-
     thread: NonNull<Thread>,
+
+    pub(crate) id: Cell<u64>,
+    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends.
+    pub(crate) unwinder: Cell<Option<NonNull<Core>>>,
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
     body_storage: UnsafeCell<Inline>,
@@ -80,16 +82,17 @@ impl Core {
         Self {
             continuation: Continuation::new(),
             waits_for: Cell::new(Tag::NOTHING),
+            waits_on: Cell::new(""),
             parent: Cell::new(None),
-            unwinder: Cell::new(None),
             refs: Cell::new(0),
             phase: Cell::new(Phase::Dead),
             class: Cell::new(class),
             abandoned: Cell::new(false),
             forgotten: Cell::new(true),
             record: Cell::new(ptr::null_mut()),
-            id: Cell::new(0),
             thread,
+            id: Cell::new(0),
+            unwinder: Cell::new(None),
             stack: Cell::new(None),
             body: Cell::new(None),
             body_storage: UnsafeCell::new([MaybeUninit::uninit(); 3]),

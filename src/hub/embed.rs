@@ -172,7 +172,7 @@ impl Hub {
     fn park_quietly(&self, deadline: Option<Instant>, why: &'static str) -> Ended {
         let me = self.current();
         let _timer = deadline.map(|deadline| self.wake_at(deadline));
-        me.waits_on.set(why);
+        me.set_waits_on(why);
         me.state.set(FiberState::Parked);
         match self.run_others_quietly(me) {
             Ended::Woken if deadline.is_some_and(|deadline| deadline <= Instant::now()) => Ended::TimedOut,
@@ -187,7 +187,7 @@ impl Hub {
             // It was to end and would rather wait: that is for its unwinder to judge.
             return self.take_in(me, switching::deliver(unwinder, Ok(Wake)).map(|Wake| ()));
         }
-        me.waits_on.set("yield");
+        me.set_waits_on("yield");
         me.state.set(FiberState::Ready);
         self.ready.push(me);
         self.run_others_quietly(me)

@@ -30,18 +30,16 @@ pub(crate) struct Fiber {
     /// Link in the run queue.
     pub(crate) next: Cell<*const Fiber>,
     pub(crate) state: Cell<FiberState>,
-    pub(crate) waits_on: Cell<&'static str>,
+    /// Whether the hub started it, and so holds a count until it ends. All others are guests.
+    is_spawned: bool,
     /// What is to be raised in it, in this order; never an empty list.
     #[expect(clippy::box_collection, reason = "one word, because few greenlets are ever interrupted")]
     interrupts: Cell<Option<Box<VecDeque<Interrupt>>>>,
-    /// `None` for a guest, which the hub did not spawn. On all others the hub holds a count until
-    /// they end.
-    spawned: Option<Spawned>,
 }
 
-/// What the hub calls, in a callback, with a greenlet that it spawned and that does not get to run.
+/// What a hub calls, in a callback, with a greenlet that it was to start and that does not get to run.
 /// The hub's count on it goes with the call.
-pub(crate) type Spawned = unsafe fn(NonNull<Core>, Unrun);
+pub(crate) type OnUnrun = unsafe fn(NonNull<Core>, Unrun);
 
 /// Why a spawned greenlet does not get to run.
 pub(crate) enum Unrun {
@@ -87,28 +85,30 @@ impl Interrupt {
 impl Fiber {
     /// The record of a greenlet that the hub did not spawn: it runs.
     pub(crate) fn guest(core: NonNull<Core>) -> Self {
-        Self::new(core, FiberState::Running, None)
+        Self::new(core, FiberState::Running, false)
     }
 
     /// The record of a greenlet that the hub is about to start. The hub's count on it is given up
-    /// by [`Hub::exit`](super::Hub::exit) at its end, or by `unrun`.
+    /// by [`Hub::exit`](super::Hub::exit) at its end, or by what the hub calls if it does not get to
+    /// [run](Hub::on_unrun).
     ///
     /// # Safety
     ///
-    /// The core's record is set to this, and `unrun` can be called with it.
-    pub(crate) unsafe fn spawned(core: NonNull<Core>, unrun: Spawned) -> Self {
-        Self::new(core, FiberState::Parked, Some(unrun))
+    /// The core's record is set to this.
+    pub(crate) unsafe fn spawned(core: NonNull<Core>) -> Self {
+        let fiber = Self::new(core, FiberState::Parked, true);
+        fiber.set_waits_on("its first run");
+        fiber
     }
 
     #[inline]
-    fn new(core: NonNull<Core>, state: FiberState, spawned: Option<Spawned>) -> Self {
+    fn new(core: NonNull<Core>, state: FiberState, is_spawned: bool) -> Self {
         Self {
             core,
             next: Cell::new(std::ptr::null()),
             state: Cell::new(state),
-            waits_on: Cell::new("its first run"),
+            is_spawned,
             interrupts: Cell::new(None),
-            spawned,
         }
     }
 
@@ -117,13 +117,25 @@ impl Fiber {
     }
 
     pub(crate) fn is_spawned(&self) -> bool {
-        self.spawned.is_some()
+        self.is_spawned
+    }
+
+    /// What it waits for, if it is parked.
+    pub(crate) fn waits_on(&self) -> &'static str {
+        // SAFETY: a parked greenlet is alive, and of any other the block is still there.
+        unsafe { self.core.as_ref() }.waits_on.get()
+    }
+
+    #[inline]
+    pub(crate) fn set_waits_on(&self, what: &'static str) {
+        // SAFETY: it runs, or is about to.
+        unsafe { self.core.as_ref() }.waits_on.set(what);
     }
 
     /// Keeps a guest's greenlet alive until the guard is dropped.
     #[inline]
     pub(crate) fn keep_guest(&self) -> Option<Kept> {
-        self.spawned.is_none().then(|| keep(self.core))
+        (!self.is_spawned).then(|| keep(self.core))
     }
 
     pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
@@ -197,8 +209,9 @@ impl Fiber {
 
     #[cold]
     fn tell_unrun(&self, hub: &Hub, why: Unrun) {
-        let (core, call) = (self.core, self.spawned.expect("a guest has a stack"));
-        // SAFETY: by the word of `spawned`; the hub's count is given up, and this record not used
+        assert!(self.is_spawned, "a guest has a stack");
+        let (core, call) = (self.core, hub.on_unrun.get().expect("whoever spawns has said what to call"));
+        // SAFETY: by the word of `on_unrun`; the hub's count is given up, and this record not used
         // any more.
         hub.in_callback(|| unsafe { call(core, why) });
     }

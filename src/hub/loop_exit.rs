@@ -45,7 +45,7 @@ impl Hub {
                 waiting += 1;
                 if waiting <= NAMED {
                     let name = life::describe(core);
-                    report.push_str(&format!("\n  {name}: {}", fiber.waits_on.get()));
+                    report.push_str(&format!("\n  {name}: {}", fiber.waits_on()));
                 }
             }
         });

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::thread::panicking;
 use std::time::Instant;
 
-pub(crate) use self::fiber::{Cause, Fiber, FiberState, Interrupt, Unrun};
+pub(crate) use self::fiber::{Cause, Fiber, FiberState, Interrupt, OnUnrun, Unrun};
 pub use self::fork::after_fork;
 pub(crate) use self::fork::forks;
 pub use self::guest::Guest;
@@ -85,6 +85,8 @@ pub(crate) struct Hub {
     bell: WaitQueue,
     /// Greenlets that run when nobody else is ready.
     idlers: WaitQueue,
+    /// What is called with greenlets that were spawned and do not get to run.
+    on_unrun: Cell<Option<OnUnrun>>,
     /// The root waits in [`join`], with so many timers that do not count.
     joining: Cell<Option<usize>>,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
@@ -206,6 +208,7 @@ impl Hub {
             seen_posts: Cell::default(),
             bell: WaitQueue::new(),
             idlers: WaitQueue::new(),
+            on_unrun: Cell::new(None),
             joining: Cell::new(None),
             poller,
             shutting_down: Cell::new(false),
@@ -250,6 +253,16 @@ impl Hub {
         }
     }
 
+    /// Says what is to be called with greenlets that this hub was to start and that do not get to run.
+    ///
+    /// # Safety
+    ///
+    /// It can be called with each whose record is a [spawned](Fiber::spawned) one.
+    #[inline]
+    pub(crate) unsafe fn on_unrun(&self, call: OnUnrun) {
+        self.on_unrun.set(Some(call));
+    }
+
     /// Suspends the current greenlet until somebody makes it ready, and lets others run.
     ///
     /// Returns early, by unwinding, if the greenlet is interrupted.
@@ -262,7 +275,7 @@ impl Hub {
     pub(crate) fn park(&self, why: &'static str) {
         let me = self.current();
         self.may_wait(me);
-        me.waits_on.set(why);
+        me.set_waits_on(why);
         me.state.set(FiberState::Parked);
         self.run_others_or_raise(me);
         me.raise_interrupt();
@@ -278,7 +291,7 @@ impl Hub {
     pub(crate) fn yield_now(&self) {
         let me = self.current();
         self.may_wait(me);
-        me.waits_on.set("yield");
+        me.set_waits_on("yield");
         me.state.set(FiberState::Ready);
         self.ready.push(me);
         self.run_others_or_raise(me);

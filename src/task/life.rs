@@ -42,8 +42,8 @@ pub(super) fn new_greenlet_with(options: Builder) -> NonNull<Core> {
 pub(super) fn prepare<F: FnOnce() -> T + 'static, T: 'static>(core: NonNull<Core>, body: F) -> Counted {
     // SAFETY: one was just made, the other is current.
     let (block, spawner) = unsafe { (core.as_ref(), thread::current().as_ref()) };
-    // SAFETY: the record is set below, and a task of this core is what `unrun` takes.
-    let fiber = unsafe { Fiber::spawned(core, unrun) };
+    // SAFETY: the record is set below.
+    let fiber = unsafe { Fiber::spawned(core) };
     let task = Counted::new(fiber, block.id.get(), spawner.id.get(), body);
     if block.extras().is_some() {
         keep_name(block, &task);
@@ -163,7 +163,7 @@ pub(super) fn cancel(task: &Counted, error: TaskError) {
 /// # Safety
 ///
 /// The greenlet is a task's and has not run, and the hub gives up its count on it.
-unsafe fn unrun(core: NonNull<Core>, why: Unrun) {
+pub(super) unsafe fn unrun(core: NonNull<Core>, why: Unrun) {
     if let Unrun::NoStack(error) = why {
         // SAFETY: the task is there while its greenlet has the body.
         let task = unsafe {

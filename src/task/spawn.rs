@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::life::{cancel, new_greenlet, new_greenlet_with, prepare};
+use super::life::{cancel, new_greenlet, new_greenlet_with, prepare, unrun};
 use super::shared::Counted;
 use super::{GreenThread, TaskError};
 use crate::greenlet::{Builder, SwitchError};
@@ -67,6 +67,8 @@ fn start<R>(task: Counted, start: impl FnOnce(&Hub, &Counted)) -> GreenThread<R>
         // Nothing new starts on a hub that is ending.
         cancel(&task, TaskError::not_started(SwitchError::ThreadEnding));
     } else {
+        // SAFETY: nothing but tasks is spawned, and that is what it takes.
+        unsafe { hub.on_unrun(unrun) };
         start(hub, &task);
     }
     GreenThread::new(task)

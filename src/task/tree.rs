@@ -40,7 +40,7 @@ impl Task {
     /// What the task waits for, if it waits.
     pub fn waits_for(&self) -> Option<&'static str> {
         let fiber = &self.shared().fiber;
-        (fiber.state.get() == FiberState::Parked && self.is_started()).then(|| fiber.waits_on.get())
+        (fiber.state.get() == FiberState::Parked && self.is_started()).then(|| fiber.waits_on())
     }
 }
 
