@@ -162,8 +162,11 @@ impl Class {
         let reserved: usize = self.regions.iter().map(Region::slots).sum();
         let slots = reserved.max(FIRST_REGION_SLOTS).min((LARGEST_REGION / class.bytes()).max(1));
         let mut region = Region::reserve(class, slots)?;
-        // `give_back` must not allocate: it runs on a stack that is about to end.
-        self.free.reserve(reserved + region.slots() - self.free.len());
+        // `give_back` must not allocate: it runs on a stack that is about to end. To reserve more in the same
+        // list might copy all of its room, used or not, and so touch what nobody may ever use.
+        let mut free = Vec::with_capacity(reserved + region.slots());
+        free.append(&mut self.free);
+        self.free = free;
         let carved = region.carve();
         self.regions.push(region);
         carved.expect("a fresh region has a slot")
