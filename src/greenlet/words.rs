@@ -53,7 +53,7 @@ pub(super) enum Leaving {
 #[derive(Clone, Copy)]
 pub(crate) enum Kept {
     Hub,
-    TaskMemory,
+    Memory,
 }
 
 thread_local! {

@@ -3,10 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::rc::Rc;
 
 use super::{ListenOptions, TcpStream, ToSocketAddrs, socket, sys};
-use crate::hub::Source;
+use crate::hub::{Source, SourceRef};
 use crate::os::{Detached, descriptor};
 
 /// A TCP socket that accepts connections, with the methods of [`std::net::TcpListener`], on which
@@ -25,7 +24,7 @@ use crate::os::{Detached, descriptor};
 /// ```
 #[derive(Clone)]
 pub struct TcpListener {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 // To accept cannot be asked not to block.

@@ -3,12 +3,11 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::socket::timeouts;
 use super::{ConnectOptions, ToSocketAddrs, socket, sys};
-use crate::hub::Source;
+use crate::hub::{Source, SourceRef};
 use crate::os::{descriptor, reads, writes};
 
 /// A TCP connection with the methods of [`std::net::TcpStream`], on which only the calling greenlet
@@ -36,7 +35,7 @@ use crate::os::{descriptor, reads, writes};
 /// ```
 #[derive(Clone)]
 pub struct TcpStream {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 descriptor!(TcpStream, std::net::TcpStream, "connection", sys::NEEDS_NONBLOCKING);
@@ -71,7 +70,7 @@ impl TcpStream {
         ConnectOptions::new()
     }
 
-    pub(super) fn connected(source: Rc<Source>) -> Self {
+    pub(super) fn connected(source: SourceRef) -> Self {
         Self { source }
     }
 

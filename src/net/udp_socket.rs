@@ -2,12 +2,11 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::rc::Rc;
 
 use super::addr::try_each;
 use super::socket::timeouts;
 use super::{ToSocketAddrs, socket, sys};
-use crate::hub::Source;
+use crate::hub::SourceRef;
 use crate::os::descriptor;
 
 /// A UDP socket with the methods of [`std::net::UdpSocket`], on which only the calling greenlet waits.
@@ -35,7 +34,7 @@ use crate::os::descriptor;
 /// ```
 #[derive(Clone)]
 pub struct UdpSocket {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 descriptor!(UdpSocket, std::net::UdpSocket, "UDP socket", sys::NEEDS_NONBLOCKING);

@@ -4,12 +4,11 @@ use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
-use std::rc::Rc;
 
 use super::patience::retry;
 use super::socket::timeouts;
 use super::{socket, sys};
-use crate::hub::{Direction, Source};
+use crate::hub::{Direction, SourceRef};
 use crate::os::descriptor;
 use crate::time::deadline;
 
@@ -31,7 +30,7 @@ use crate::time::deadline;
 /// ```
 #[derive(Clone)]
 pub struct UnixDatagram {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 descriptor!(UnixDatagram, std::os::unix::net::UnixDatagram, "datagram socket", sys::NEEDS_NONBLOCKING);

@@ -4,11 +4,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
-use std::rc::Rc;
 
 use super::options::BACKLOG;
 use super::{UnixStream, socket, sys};
-use crate::hub::Source;
+use crate::hub::SourceRef;
 use crate::os::descriptor;
 
 /// A Unix socket that accepts connections, with the methods of
@@ -35,7 +34,7 @@ use crate::os::descriptor;
 /// ```
 #[derive(Clone)]
 pub struct UnixListener {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 // To accept cannot be asked not to block.

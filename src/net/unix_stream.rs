@@ -5,11 +5,10 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
-use std::rc::Rc;
 
 use super::socket::timeouts;
 use super::{socket, sys};
-use crate::hub::Source;
+use crate::hub::{Source, SourceRef};
 use crate::os::{descriptor, reads, writes};
 
 /// A connection between processes of one machine, with the methods of
@@ -32,7 +31,7 @@ use crate::os::{descriptor, reads, writes};
 /// ```
 #[derive(Clone)]
 pub struct UnixStream {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 descriptor!(UnixStream, std::os::unix::net::UnixStream, "connection", sys::NEEDS_NONBLOCKING);

@@ -8,12 +8,11 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::rc::Rc;
 
-use crate::hub::Source;
+use crate::hub::{Source, SourceRef};
 
 /// Takes over a descriptor, in non-blocking mode if its operations need that.
-pub(crate) fn adopt(fd: OwnedFd, nonblocking: bool) -> io::Result<Rc<Source>> {
+pub(crate) fn adopt(fd: OwnedFd, nonblocking: bool) -> io::Result<SourceRef> {
     if nonblocking {
         set_nonblocking(fd.as_raw_fd(), true)?;
     }
@@ -21,7 +20,7 @@ pub(crate) fn adopt(fd: OwnedFd, nonblocking: bool) -> io::Result<Rc<Source>> {
 }
 
 /// Gives a descriptor back, in blocking mode.
-pub(crate) fn release(source: Rc<Source>, nonblocking: bool) -> io::Result<OwnedFd> {
+pub(crate) fn release(source: SourceRef, nonblocking: bool) -> io::Result<OwnedFd> {
     let fd = source.into_fd()?;
     if nonblocking {
         set_nonblocking(fd.as_raw_fd(), false)?;

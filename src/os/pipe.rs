@@ -1,23 +1,22 @@
 //! Pipes.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::rc::Rc;
 
 use super::{descriptor, reads, writes};
-use crate::hub::{Direction, Source};
+use crate::hub::{Direction, SourceRef};
 
 /// The end of a pipe that is read from, with the methods of [`std::io::PipeReader`], on which only the
 /// calling greenlet waits.
 #[derive(Clone)]
 pub struct PipeReader {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 /// The end of a pipe that is written to, with the methods of [`std::io::PipeWriter`], on which only the
 /// calling greenlet waits.
 #[derive(Clone)]
 pub struct PipeWriter {
-    source: Rc<Source>,
+    source: SourceRef,
 }
 
 /// Makes a pipe (gevent's and eventlet's `os.pipe`).

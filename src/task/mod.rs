@@ -12,7 +12,6 @@ mod join;
 mod kill;
 mod life;
 mod links;
-mod memory;
 mod rare;
 mod shared;
 mod spawn;

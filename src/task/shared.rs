@@ -1,7 +1,7 @@
 //! A task in memory: what its handles, its body and the hub share, in one allocation.
 //!
 //! The types of the body and of the value are erased here. What is done with memory by hand is in
-//! this file and in `memory`; neither knows how a task is run or ended.
+//! this file and in [`memory`]; neither knows how a task is run or ended.
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::TaskError;
-use super::memory::{self, Size};
 use super::rare::Rare;
+use crate::hub::memory::{self, Size};
 use crate::hub::{Fiber, WaitQueue};
 
 /// What is known of a task without its types. The hub's record comes first: the address of the one

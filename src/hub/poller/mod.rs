@@ -19,12 +19,12 @@ mod poll;
 mod portable;
 mod selector;
 mod source;
+mod source_ref;
 mod table;
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::Fiber;
@@ -35,6 +35,7 @@ pub use backend::{Backend, UnknownBackend};
 pub(crate) use outside::Outsider;
 pub(crate) use selector::Waker;
 pub(crate) use source::{Direction, Source};
+pub(crate) use source_ref::SourceRef;
 
 /// What an event says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,7 +94,7 @@ impl Poller {
     }
 
     /// Watches a source's descriptor for it, until it is forgotten.
-    fn register(&self, source: &Rc<Source>) -> io::Result<Key> {
+    fn register(&self, source: &Source) -> io::Result<Key> {
         let fd = source.raw_fd();
         let key = self.table.borrow_mut().insert(source);
         let added = self.selector.add(fd, key);

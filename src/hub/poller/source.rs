@@ -4,10 +4,10 @@ use std::cell::{Cell, OnceCell};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::rc::Rc;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
+use super::source_ref::SourceRef;
 use super::table::Age;
 use super::{Readiness, dead};
 use crate::hub::{self, Fiber, Hub, WaitQueue};
@@ -20,12 +20,12 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// A descriptor whose operations do not block, with those who wait for it. Shared by `Rc`, so it
-/// does not move. Several greenlets may wait, in either direction.
+/// A descriptor whose operations do not block, with those who wait for it. There is none but behind a
+/// [`SourceRef`], so it does not move. Several greenlets may wait, in either direction.
 pub(crate) struct Source {
     fd: RawFd,
-    /// Whether the descriptor is closed together with the source: unless it was given away.
-    owned: Cell<bool>,
+    /// How many refer to it.
+    pub(super) refs: Cell<u32>,
     /// By which the poller knows it; zero if it does not.
     age: Cell<Age>,
     /// Whether an operation is worth trying, by direction.
@@ -38,29 +38,39 @@ pub(crate) struct Source {
     /// will tell when there is more. Not so before the poller watches; nor after something irregular
     /// has come, which is told once and need not be all.
     short_is_all: Cell<bool>,
-    /// Somebody outside has seen the descriptor, and may have duplicated it.
-    shown: Cell<bool>,
-    /// It was [closed](Self::close) while handles to it existed.
-    closed: Cell<bool>,
+    standing: Cell<Standing>,
 }
 
-// An idle connection costs this much, two counts, and a stack's first page.
+/// Whose the descriptor is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// The source's, which closes it in the end.
+    Private,
+    /// The same, but somebody outside has seen it, and may have duplicated it.
+    Shown,
+    /// It was [closed](Source::close) while handles to it existed, and its number is still taken.
+    Closed,
+    /// Somebody else's.
+    GivenAway,
+}
+
+// An idle connection costs this much, a task, and a stack's first page.
 const _: () = assert!(size_of::<Source>() <= 40);
 
 impl Source {
     /// Takes over a descriptor that does not block: by its mode, or because each operation asks not
     /// to.
-    pub(crate) fn new(fd: OwnedFd) -> Rc<Self> {
-        Rc::new(Self {
+    #[expect(clippy::new_ret_no_self, reason = "there is none but behind a reference")]
+    pub(crate) fn new(fd: OwnedFd) -> SourceRef {
+        SourceRef::new(Self {
             fd: ManuallyDrop::new(fd).as_raw_fd(),
-            owned: Cell::new(true),
+            refs: Cell::new(1),
             age: Cell::new(0),
             ready: [const { Cell::new(true) }; 2],
             waiting: [const { WaitQueue::new() }; 2],
             timeouts: OnceCell::new(),
             short_is_all: Cell::new(false),
-            shown: Cell::new(false),
-            closed: Cell::new(false),
+            standing: Cell::new(Standing::Private),
         })
     }
 
@@ -96,7 +106,7 @@ impl Source {
     #[track_caller]
     #[inline]
     pub(crate) fn perform<R>(
-        self: &Rc<Self>,
+        &self,
         direction: Direction,
         why: &'static str,
         operation: impl FnMut(RawFd) -> io::Result<R>,
@@ -110,7 +120,7 @@ impl Source {
     /// As [`perform`](Self::perform), but `until` a time.
     #[track_caller]
     pub(crate) fn perform_until<R>(
-        self: &Rc<Self>,
+        &self,
         direction: Direction,
         until: Option<Instant>,
         why: &'static str,
@@ -122,7 +132,7 @@ impl Source {
     #[track_caller]
     #[inline]
     fn perform_within<R>(
-        self: &Rc<Self>,
+        &self,
         direction: Direction,
         mut until: impl FnMut() -> Option<Instant>,
         why: &'static str,
@@ -148,7 +158,7 @@ impl Source {
     /// Waits until an operation is worth trying.
     #[track_caller]
     fn wait(
-        self: &Rc<Self>,
+        &self,
         hub: &Hub,
         direction: Direction,
         until: Option<Instant>,
@@ -172,12 +182,12 @@ impl Source {
 
     /// Has the poller watch the descriptor, if it does not yet.
     #[inline]
-    fn register(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
+    fn register(&self, hub: &Hub) -> io::Result<()> {
         if self.age.get() == 0 { self.register_anew(hub) } else { Ok(()) }
     }
 
     #[cold]
-    fn register_anew(self: &Rc<Self>, hub: &Hub) -> io::Result<()> {
+    fn register_anew(&self, hub: &Hub) -> io::Result<()> {
         match hub.poller.register(self) {
             Ok(key) => {
                 self.age.set(key.age());
@@ -251,14 +261,14 @@ impl Source {
     ///
     /// If there is nothing to put in its place, for want of descriptors: then it is as it was.
     pub(crate) fn close(&self) -> io::Result<()> {
-        if self.closed.get() {
+        if self.is_closed() {
             return Ok(());
         }
         let dead = dead::descriptor()?;
         // The poller lets go first: the number will stand for something else.
         self.forget(false);
         dead::replace(self.fd, dead)?;
-        self.closed.set(true);
+        self.standing.set(Standing::Closed);
         self.wake_all();
         Ok(())
     }
@@ -275,28 +285,18 @@ impl Source {
     /// The error of an operation: if the descriptor was closed, that.
     #[cold]
     fn error(&self, error: io::Error) -> io::Error {
-        if self.closed.get() { io::Error::from_raw_os_error(libc::EBADF) } else { error }
+        if self.is_closed() { io::Error::from_raw_os_error(libc::EBADF) } else { error }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.standing.get() == Standing::Closed
     }
 
     /// # Errors
     ///
     /// If the descriptor was closed.
     pub(crate) fn check_open(&self) -> io::Result<()> {
-        if self.closed.get() { Err(io::Error::from_raw_os_error(libc::EBADF)) } else { Ok(()) }
-    }
-
-    /// Gives the descriptor away, out of the hub's care.
-    ///
-    /// # Errors
-    ///
-    /// If there are other handles to it, or it was closed.
-    pub(crate) fn into_fd(self: Rc<Self>) -> io::Result<OwnedFd> {
-        self.check_open()?;
-        let this = Rc::into_inner(self).ok_or_else(|| io::Error::other("other handles to it exist"))?;
-        this.forget(false);
-        this.owned.set(false);
-        // SAFETY: it was ours, and `this` does not close it any more.
-        Ok(unsafe { OwnedFd::from_raw_fd(this.fd) })
+        if self.is_closed() { Err(io::Error::from_raw_os_error(libc::EBADF)) } else { Ok(()) }
     }
 
     /// Has the poller watch it no more. `closing` says that nobody else has the descriptor, and it
@@ -318,10 +318,28 @@ impl Source {
     }
 }
 
+impl SourceRef {
+    /// Gives the descriptor away, out of the hub's care.
+    ///
+    /// # Errors
+    ///
+    /// If there are other handles to it, or it was closed.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+        self.check_open()?;
+        if self.refs.get() > 1 {
+            return Err(io::Error::other("other handles to it exist"));
+        }
+        self.forget(false);
+        self.standing.set(Standing::GivenAway);
+        // SAFETY: it was ours, and the source, which ends here, does not close it any more.
+        Ok(unsafe { OwnedFd::from_raw_fd(self.fd) })
+    }
+}
+
 impl Drop for Source {
     fn drop(&mut self) {
-        self.forget(self.owned.get() && !self.shown.get());
-        if self.owned.get() {
+        self.forget(self.standing.get() == Standing::Private);
+        if self.standing.get() != Standing::GivenAway {
             // SAFETY: it is ours, and nothing uses it afterwards.
             drop(unsafe { OwnedFd::from_raw_fd(self.fd) });
         }
@@ -330,7 +348,9 @@ impl Drop for Source {
 
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shown.set(true);
+        if self.standing.get() == Standing::Private {
+            self.standing.set(Standing::Shown);
+        }
         // SAFETY: it is open while the source exists.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }

@@ -2,7 +2,6 @@
 
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
-use std::rc::Rc;
 
 use super::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -48,7 +47,8 @@ const OUTSIDE: Age = 0;
 
 #[derive(Default)]
 pub(super) struct Table {
-    /// By descriptor. Alive: a source takes itself out when it is dropped.
+    /// By descriptor. Alive, and where they were: a source never moves, and takes itself out when it is
+    /// dropped.
     sources: Vec<Option<NonNull<Source>>>,
     len: usize,
     last_age: Age,
@@ -60,13 +60,13 @@ impl Table {
     }
 
     /// Enters a source, whose descriptor has no entry.
-    pub(super) fn insert(&mut self, source: &Rc<Source>) -> Key {
+    pub(super) fn insert(&mut self, source: &Source) -> Key {
         let fd = source.raw_fd();
         let place = fd as usize;
         if place >= self.sources.len() {
             self.sources.resize(place + 1, None);
         }
-        self.sources[place] = NonNull::new(Rc::as_ptr(source).cast_mut());
+        self.sources[place] = Some(NonNull::from(source));
         self.len += 1;
         self.last_age = self.last_age % (Age::MAX - 1) + 1;
         Key { fd, age: self.last_age }

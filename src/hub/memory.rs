@@ -1,4 +1,4 @@
-//! Where tasks are kept: memory of a few sizes that each thread uses again.
+//! Where tasks and sources are kept: memory of a few sizes that each thread uses again.
 //!
 //! A task is often made as another one is gone, and of the same size; the system's allocator would
 //! be half of what a short task costs.
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// What memory a type takes.
-pub(super) struct Size {
+pub(crate) struct Size {
     layout: Layout,
     /// The list of its size, if there is one.
     list: Option<usize>,
@@ -45,7 +45,7 @@ struct Free {
 const _: () = assert!(size_of::<Free>() <= STEP / 2 && align_of::<Free>() <= STEP);
 
 impl Size {
-    pub(super) const fn of<X>() -> Self {
+    pub(crate) const fn of<X>() -> Self {
         let layout = Layout::new::<X>();
         assert!(layout.size() > 0, "what takes no room needs no memory");
         let list = layout.size().saturating_sub(STEP / 2).div_ceil(STEP);
@@ -68,20 +68,20 @@ const fn of_list(list: usize) -> Layout {
 #[inline]
 fn lists<'a>() -> Option<&'a Lists> {
     // SAFETY: kept as long as they are there.
-    unsafe { words::kept(Kept::TaskMemory).cast::<Lists>().as_ref() }.or_else(first_lists)
+    unsafe { words::kept(Kept::Memory).cast::<Lists>().as_ref() }.or_else(first_lists)
 }
 
 #[cold]
 fn first_lists<'a>() -> Option<&'a Lists> {
     let lists = on_thread(|| FREE.try_with(ptr::from_ref).ok())?;
-    words::keep(Kept::TaskMemory, lists.cast());
+    words::keep(Kept::Memory, lists.cast());
     // SAFETY: their destructor, which runs at the end of the thread, takes the word back.
     Some(unsafe { &*lists })
 }
 
 /// Memory of this size.
 #[inline]
-pub(super) fn take(size: &'static Size) -> NonNull<u8> {
+pub(crate) fn take(size: &'static Size) -> NonNull<u8> {
     let used = size.list.and_then(|list| lists()?.0[list].pop());
     used.unwrap_or_else(|| fresh(size))
 }
@@ -98,7 +98,7 @@ fn fresh(size: &'static Size) -> NonNull<u8> {
 ///
 /// It is from [`take`], of this size, and nobody uses it any more.
 #[inline]
-pub(super) unsafe fn give_back(memory: NonNull<u8>, size: &'static Size) {
+pub(crate) unsafe fn give_back(memory: NonNull<u8>, size: &'static Size) {
     let kept = size.list.is_some_and(|list| {
         // SAFETY: the caller's word; it is of the list's size, whichever thread took it.
         lists().is_some_and(|lists| unsafe { lists.0[list].push(memory) })
@@ -140,7 +140,7 @@ impl List {
 
 impl Drop for Lists {
     fn drop(&mut self) {
-        words::keep(Kept::TaskMemory, ptr::null());
+        words::keep(Kept::Memory, ptr::null());
         for (index, list) in self.0.iter().enumerate() {
             while let Some(memory) = list.pop() {
                 // SAFETY: it was allocated so, by the word given to `push`.
