@@ -23,6 +23,8 @@ pub(super) enum Reason {
     Symbol(&'static str),
     #[cfg_attr(not(own_tls), allow(dead_code, reason = "not looked for"))]
     Layout(&'static str),
+    #[cfg_attr(not(own_tls), allow(dead_code, reason = "not started"))]
+    Thread,
 }
 
 impl From<Reason> for OwnTlsError {
@@ -46,6 +48,9 @@ impl fmt::Display for OwnTlsError {
             Reason::Layout(what) => {
                 write!(f, "the C library is none that this crate knows: {what}")
             }
+            Reason::Thread => f.write_str(
+                "no thread can be started, and the C library gets ready for several when the first one is",
+            ),
         }
     }
 }

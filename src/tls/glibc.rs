@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::sync::OnceLock;
+use std::thread;
 
 use super::error::{OwnTlsError, Reason};
 use super::{Base, trial};
@@ -145,7 +146,7 @@ impl Glibc {
         glibc.check_key_descriptors()?;
         glibc.look_at_this_thread()?;
         trial::run(&mut glibc)?;
-        announce_threads();
+        announce_threads()?;
         Ok(glibc)
     }
 
@@ -248,10 +249,15 @@ fn module_of(address: *mut c_void) -> Result<usize, Reason> {
     }
 }
 
-/// Tells C++ that initialisations may meet, as they do between threads.
-fn announce_threads() {
-    if let Ok(flag) = public(c"__libc_single_threaded") {
-        // SAFETY: a byte that programs only read, and the library clears with its first thread.
-        unsafe { flag.cast::<u8>().write(0) };
+/// Tells C++ that initialisations may meet, as they do between threads. Only a thread can tell: the first one has
+/// the library make itself ready for others as well, and it takes a flag that is down for that having been
+/// done.
+fn announce_threads() -> Result<(), Reason> {
+    let Ok(alone) = public(c"__libc_single_threaded") else { return Ok(()) };
+    // SAFETY: a byte that programs only read, and the library clears with its first thread.
+    if unsafe { alone.cast::<u8>().read_volatile() } == 0 {
+        return Ok(());
     }
+    let first = thread::Builder::new().spawn(|| ()).map_err(|_| Reason::Thread)?;
+    first.join().map_err(|_| Reason::Thread)
 }

@@ -6,9 +6,14 @@ use std::process::Command;
 
 const CASE: &str = "GREENLET_MONKEY_CASE";
 
+/// Whether this is the process of that test.
+pub fn runs(case: &str) -> bool {
+    std::env::var(CASE).as_deref() == Ok(case)
+}
+
 /// Runs `body` in a process of its own; the test's full path is `case`. What it wrote to standard error.
 pub fn isolated(case: &str, body: impl FnOnce()) -> String {
-    if std::env::var(CASE).as_deref() == Ok(case) {
+    if runs(case) {
         body();
         std::process::exit(0);
     }

@@ -140,3 +140,29 @@ fn a_child_that_is_forked_by_one_goes_on_as_that_one() {
         assert_eq!(statuses, [7, 7]);
     });
 }
+
+const CHANGES: &str = "c::a_process_with_threads_changes_who_it_is";
+
+/// Runs before `main`, and so before there is a thread.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static EARLY: extern "C" fn() = {
+    extern "C" fn early() {
+        if super::isolation::runs(CHANGES) {
+            greenlet_monkey::patch_all().unwrap();
+        }
+    }
+    early
+};
+
+/// The C library has threads change who they are by a signal, which its first thread makes it ready for.
+#[test]
+fn a_process_with_threads_changes_who_it_is() {
+    patched(CHANGES, || {
+        let (give, take) = std::sync::mpsc::channel::<()>();
+        let other = thread::spawn(move || take.recv());
+        assert_eq!(unsafe { libc::setuid(libc::getuid()) }, 0);
+        give.send(()).unwrap();
+        other.join().unwrap().unwrap();
+    });
+}
