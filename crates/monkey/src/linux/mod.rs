@@ -32,6 +32,7 @@ mod take_over;
 mod threads;
 mod time;
 mod transfer;
+mod vfork;
 
 use crate::patch::Why;
 use crate::{Part, Patch, Unsupported};
@@ -51,7 +52,7 @@ pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
         Part::Socket => &[sockets::SYMBOLS, messages::SYMBOLS],
         Part::Time => &[time::SYMBOLS],
         Part::Poll => &[readiness::SYMBOLS],
-        Part::Process => &[process::SYMBOLS],
+        Part::Process => &[process::SYMBOLS, vfork::SYMBOLS],
         Part::Files => &[streams::SYMBOLS, descriptors::SYMBOLS, locks::SYMBOLS, transfer::SYMBOLS],
         #[cfg(not(target_feature = "crt-static"))]
         Part::Names => &[names::SYMBOLS, hosts::SYMBOLS],

@@ -34,13 +34,19 @@ take_over! { Part::Poll =>
     }
 
     fn ppoll(fds: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const c_void) -> c_int {
-        ours: answer_int(match mask.is_null() {
-            true => poll_or_wait(fds, count, duration(timeout), timeout.is_null(), || {
-                ppoll_plainly(fds, count, timeout, mask)
-            }),
-            false => ppoll_plainly(fds, count, timeout, mask),
-        }),
+        ours: answer_int(ppoll_or_wait(fds, count, timeout, mask)),
         plain: answer_int(ppoll_plainly(fds, count, timeout, mask)),
+    }
+
+    fn __ppoll_chk(
+        fds: *mut pollfd,
+        count: nfds_t,
+        timeout: *const timespec,
+        mask: *const c_void,
+        room: size_t,
+    ) -> c_int {
+        ours: answer_int(ppoll_or_wait(fds, fitting(count, room), timeout, mask)),
+        plain: answer_int(ppoll_plainly(fds, fitting(count, room), timeout, mask)),
     }
 
     fn select(
@@ -210,6 +216,21 @@ unsafe fn poll_or_wait(
     ask_and_wait(timeout, ask, wait, block)
 }
 
+unsafe fn ppoll_or_wait(
+    fds: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+    mask: *const c_void,
+) -> isize {
+    // SAFETY: the arguments of a call that was taken over.
+    let block = || unsafe { ppoll_plainly(fds, count, timeout, mask) };
+    if !mask.is_null() {
+        return block();
+    }
+    // SAFETY: as above.
+    unsafe { poll_or_wait(fds, count, duration(timeout), timeout.is_null(), block) }
+}
+
 /// Waits until one of the descriptors may be ready.
 fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
     match fds.len() {
@@ -222,7 +243,7 @@ fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
                 let fd = pollfd { fd: set.fd(), events: libc::POLLIN, revents: 0 };
                 wait_for::<1>(&[fd], deadline)
             }
-            // Out of descriptors: look again in a while.
+            // Out of descriptors, or one that cannot be watched: look again in a while.
             Err(_) => sleep_until(Part::Poll, after(Duration::from_millis(10))),
         },
     }

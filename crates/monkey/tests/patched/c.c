@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,4 +58,45 @@ int read_checked(int fd, int len)
     char buffer[16];
     volatile size_t wanted = len;
     return read(fd, buffer, wanted) + recv(fd, buffer, wanted, 0) + recvfrom(fd, buffer, wanted, 0, NULL, NULL);
+}
+
+/* Runs a program whose input is a descriptor, and which has another one in place of a third. Its status, or -1. */
+int run_with(int input, int replaced, int by)
+{
+    int status;
+    pid_t child = vfork();
+    if (child == 0) {
+        dup2(by, replaced);
+        dup2(input, 0);
+        execl("/bin/sh", "sh", "-c", "read line; exit 7", (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+        return -1;
+    return WEXITSTATUS(status);
+}
+
+static void *reads(void *fd)
+{
+    char byte;
+    return read(*(int *)fd, &byte, 1) == 1 ? fd : NULL;
+}
+
+/* Cancels a thread that reads. 1 if it has come to its end by that. */
+int cancel_a_reader(int fd)
+{
+    pthread_t thread;
+    void *result = NULL;
+    if (pthread_create(&thread, NULL, reads, &fd) != 0)
+        return -1;
+    pthread_cancel(thread);
+    return pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED;
+}
+
+/* Waits for a descriptor for as long as it takes, with an array whose size the compiler knows. */
+int poll_checked(int fd)
+{
+    struct pollfd fds[2] = { { .fd = fd, .events = POLLIN }, { .fd = -1 } };
+    volatile nfds_t count = 2;
+    return ppoll(fds, count, NULL, NULL) == 1 ? fds[0].revents : -errno;
 }

@@ -97,3 +97,51 @@ fn the_checking_variants_wait_as_well() {
         assert_eq!(reading.join().unwrap(), 12);
     });
 }
+
+#[test]
+fn what_a_child_of_vfork_does_with_its_descriptors_concerns_nobody_else() {
+    let Some(run) = function("run_with") else { return };
+    let run: extern "C" fn(c_int, c_int, c_int) -> c_int = unsafe { transmute(run) };
+    patched(move || {
+        let [(mut reader, mut writer), (other, _open), (input, mut line)] =
+            std::array::from_fn(|_| std::io::pipe().unwrap());
+        let waited_for = reader.as_raw_fd();
+        let reading = spawn(move || {
+            let mut byte = [0];
+            reader.read_exact(&mut byte).unwrap();
+            byte
+        });
+        std::thread::yield_now();
+        let running = spawn(move || run(input.as_raw_fd(), waited_for, other.as_raw_fd()));
+        std::thread::yield_now();
+        assert!(!reading.is_finished() && !running.is_finished());
+        line.write_all(b"\n").unwrap();
+        assert_eq!(running.join().unwrap(), 7);
+        writer.write_all(b"x").unwrap();
+        assert_eq!(reading.join().unwrap(), *b"x");
+    });
+}
+
+#[test]
+fn a_thread_that_blocks_in_libc_can_be_cancelled() {
+    let Some(cancel) = function("cancel_a_reader") else { return };
+    let cancel: extern "C" fn(c_int) -> c_int = unsafe { transmute(cancel) };
+    patched(move || {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert_eq!(cancel(reader.as_raw_fd()), 1);
+    });
+}
+
+#[test]
+fn the_checking_variant_of_ppoll_waits_as_well() {
+    let Some(poll) = function("poll_checked") else { return };
+    let poll: extern "C" fn(c_int) -> c_int = unsafe { transmute(poll) };
+    patched(move || {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let polling = spawn(move || poll(reader.as_raw_fd()));
+        std::thread::yield_now();
+        assert!(!polling.is_finished());
+        writer.write_all(b"x").unwrap();
+        assert_eq!(polling.join().unwrap(), libc::POLLIN.into());
+    });
+}
