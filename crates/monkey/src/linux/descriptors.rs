@@ -42,20 +42,24 @@ fn number(fd: c_uint) -> c_int {
     c_int::try_from(fd).unwrap_or(c_int::MAX)
 }
 
+/// Nothing is replaced by what is not open.
 fn replace(old: c_int, new: c_int) {
-    if old != new {
+    if old != new && flags_of(old) >= 0 {
         embed::close_fd(new);
     }
 }
 
+fn flags_of(fd: c_int) -> isize {
+    // SAFETY: takes no memory.
+    unsafe { call3(libc::SYS_fcntl, fd as usize, libc::F_GETFD as usize, 0) }
+}
+
 /// `dup2`, which AArch64 has as a case of `dup3`.
 fn duplicate(old: c_int, new: c_int) -> isize {
-    // SAFETY: these take no memory.
-    unsafe {
-        if old == new {
-            let flags = call3(libc::SYS_fcntl, old as usize, libc::F_GETFD as usize, 0);
-            return if flags < 0 { flags } else { new as isize };
-        }
-        call3(libc::SYS_dup3, old as usize, new as usize, 0)
+    if old == new {
+        let flags = flags_of(old);
+        return if flags < 0 { flags } else { new as isize };
     }
+    // SAFETY: takes no memory.
+    unsafe { call3(libc::SYS_dup3, old as usize, new as usize, 0) }
 }

@@ -12,7 +12,11 @@ pub(super) struct EpollSet {
 }
 
 impl EpollSet {
-    /// Watches those of the descriptors that can be watched.
+    /// Watches the descriptors, none of which is ready.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's. That one of them cannot be watched, such as an instance deep in others, is one of them.
     pub(super) fn new(fds: &[pollfd]) -> Result<Self, isize> {
         // SAFETY: takes no memory.
         let fd = unsafe { call3(libc::SYS_epoll_create1, libc::EPOLL_CLOEXEC as usize, 0, 0) };
@@ -21,9 +25,13 @@ impl EpollSet {
         }
         let set = Self { fd: fd as c_int };
         for fd in fds.iter().filter(|fd| fd.fd >= 0) {
-            // One that is named twice is watched for everything.
-            if set.control(libc::EPOLL_CTL_ADD, fd.fd, fd.events) == error(libc::EEXIST) {
-                set.control(libc::EPOLL_CTL_MOD, fd.fd, libc::POLLIN | libc::POLLPRI | libc::POLLOUT);
+            match set.control(libc::EPOLL_CTL_ADD, fd.fd, fd.events) {
+                // One that is named twice is watched for everything.
+                result if result == error(libc::EEXIST) => {
+                    set.control(libc::EPOLL_CTL_MOD, fd.fd, libc::POLLIN | libc::POLLPRI | libc::POLLOUT);
+                }
+                result if result < 0 => return Err(result),
+                _ => {}
             }
         }
         Ok(set)

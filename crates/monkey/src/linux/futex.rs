@@ -27,6 +27,8 @@ pub(super) const SYMBOLS: &[&str] = &["syscall"];
 
 type Arguments = [usize; 6];
 
+const TIMED_OUT: isize = error(libc::ETIMEDOUT);
+
 /// Not defined as the others are: a wake by a thread that has no hub concerns those that have one.
 ///
 /// libc's is variadic. On both processors, integers travel in the same registers all the same.
@@ -89,25 +91,38 @@ unsafe fn futex(args: Arguments) -> isize {
 /// As [`futex`].
 unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
     /// A futex that other processes share may be woken by one of them, where nobody hears it here. For
-    /// this long at most, then its user looks again.
+    /// this long at most: then its user looks again, or, if there is a limit to be told of, this does.
     const SHARED: Duration = Duration::from_millis(5);
+    /// Nothing is there, which the kernel has a word for.
+    const FIRST_PAGE: usize = 4096;
     let [address, operation, value, timeout, ..] = args;
     let (operation, time) = (operation as c_int, timeout as *const timespec);
     // SAFETY: the caller's word.
     let limit = unsafe { duration(time) };
-    let odd = address % align_of::<AtomicU32>() != 0 || bits == 0 || (limit.is_none() && !time.is_null());
+    let odd = address < FIRST_PAGE
+        || address % align_of::<AtomicU32>() != 0
+        || bits == 0
+        || (limit.is_none() && !time.is_null());
     let deadline = limit.map(|limit| match operation & libc::FUTEX_CMD_MASK {
         libc::FUTEX_WAIT => after(limit),
         _ if operation & libc::FUTEX_CLOCK_REALTIME != 0 => after(left_until(libc::CLOCK_REALTIME, limit)),
         _ => after(left_until(libc::CLOCK_MONOTONIC, limit)),
     });
     let shared = operation & libc::FUTEX_PRIVATE_FLAG == 0;
-    let look_again = shared.then(|| after(SHARED));
-    let until = look_again.into_iter().chain(deadline).min();
-    let waited = match odd {
-        true => None,
+    let mut looks = 0;
+    let waited = loop {
+        if odd {
+            break None;
+        }
+        let look_again = shared.then(|| after(SHARED));
+        let until = look_again.into_iter().chain(deadline).min();
         // SAFETY: as above; the address is that of a futex, if it is one at all.
-        false => unsafe { wait(address as *const AtomicU32, value as u32, bits, until) },
+        match unsafe { wait(address as *const AtomicU32, value as u32, bits, until) } {
+            Some(TIMED_OUT) if until != deadline && deadline.is_some() => looks += 1,
+            Some(TIMED_OUT) if until != deadline => break Some(0),
+            Some(WOULD_BLOCK) if looks > 0 => break Some(0),
+            waited => break waited,
+        }
     };
     match waited {
         None => {
@@ -117,7 +132,6 @@ unsafe fn wait_for_call(args: Arguments, bits: u32) -> isize {
             BLOCKED_HUBS.fetch_sub(1, Ordering::SeqCst);
             result
         }
-        Some(result) if result == error(libc::ETIMEDOUT) && until != deadline => 0,
         Some(result) => result,
     }
 }
@@ -178,7 +192,7 @@ pub(super) unsafe fn wait(
     let ended = parked(Part::Sync, || sleeper.sleep(deadline));
     // Whoever wakes it is through with it when the lock is free.
     let woken = !place.lock().remove(this);
-    Some(if !woken && ended == Ended::TimedOut { error(libc::ETIMEDOUT) } else { 0 })
+    Some(if !woken && ended == Ended::TimedOut { TIMED_OUT } else { 0 })
 }
 
 /// Wakes so many greenlets that wait for a futex, in the order in which they came. How many there were.

@@ -286,10 +286,15 @@ unsafe fn accept_plainly(
 /// Another process or thread may be faster between the question and the call, and then this blocks.
 unsafe fn accept_one(fd: c_int, address: *mut sockaddr, address_len: *mut socklen_t, flags: c_int) -> isize {
     Call::reading(Part::Socket, fd).perform(|how| match how {
-        How::Try if !is_ready(fd, embed::POLLIN) => WOULD_BLOCK,
+        How::Try if !is_ready(fd, embed::POLLIN) && listens(fd) => WOULD_BLOCK,
+        // What does not listen says so at once.
         // SAFETY: the arguments of a call that was taken over.
         _ => unsafe { accept_plainly(fd, address, address_len, flags) },
     })
+}
+
+fn listens(fd: c_int) -> bool {
+    socket_option::<c_int>(fd, libc::SO_ACCEPTCONN).is_some_and(|listens| listens != 0)
 }
 
 unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: socklen_t) -> isize {
@@ -311,7 +316,7 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
                 Ended::TimedOut => result,
                 Ended::Interrupted => CANCELED,
                 Ended::Closed => error(libc::EBADF),
-                Ended::Woken | Ended::CannotWatch => outcome(call, deadline),
+                Ended::Woken | Ended::CannotWatch => outcome(call, deadline, connect),
             };
         }
         // The queue of a Unix socket's listener is full, which nothing tells the end of.
@@ -326,7 +331,7 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
 }
 
 /// How an attempt to connect has ended, when it has.
-fn outcome(call: Call, deadline: Option<std::time::Instant>) -> isize {
+fn outcome(call: Call, deadline: Option<std::time::Instant>, connect: impl FnOnce() -> isize) -> isize {
     // A wake may have been for nothing.
     while !is_ready(call.fd, embed::POLLOUT) {
         match call.wait(deadline) {
@@ -336,5 +341,12 @@ fn outcome(call: Call, deadline: Option<std::time::Instant>) -> isize {
             Ended::TimedOut | Ended::CannotWatch => return error(libc::EINPROGRESS),
         }
     }
-    error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF))
+    if socket_option::<c_int>(call.fd, libc::SO_PROTOCOL) != Some(libc::IPPROTO_TCP) {
+        return error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF));
+    }
+    // TCP takes an attempt for one that goes on until `connect` has told of its end.
+    match connect() {
+        result if result == error(libc::EISCONN) => 0,
+        result => result,
+    }
 }

@@ -64,13 +64,14 @@ unsafe fn vectored_nowait(number: libc::c_long, fd: c_int, buffers: *const iovec
 unsafe fn read_some(fd: c_int, buffer: *mut c_void, len: size_t) -> isize {
     // SAFETY: the arguments of a call that was taken over.
     let result = Call::reading(Part::Files, fd).perform(|how| match how {
-        How::Try => {
+        How::Try if len > 0 => {
             let piece = iovec { iov_base: buffer, iov_len: len };
             // SAFETY: as above.
             unsafe { vectored_nowait(libc::SYS_preadv2, fd, &piece, 1) }
         }
+        // To read nothing takes no time, but may be an error, which the vectored form does not tell.
         // SAFETY: as above.
-        How::Ready | How::Block => unsafe { call3(libc::SYS_read, fd as usize, buffer as usize, len) },
+        _ => unsafe { call3(libc::SYS_read, fd as usize, buffer as usize, len) },
     });
     // SAFETY: as above.
     unsafe { complete(fd, result, len, |done| (buffer as usize + done, len - done)) }
@@ -150,8 +151,22 @@ unsafe fn write_some(how: How, fd: c_int, buffer: usize, len: usize) -> isize {
     // SAFETY: the caller's word.
     unsafe {
         match how {
+            How::Try if len == 0 => write_nothing(fd, buffer),
             How::Try => vectored_nowait(libc::SYS_pwritev2, fd, &piece, 1),
             How::Ready | How::Block => call3(libc::SYS_write, fd as usize, buffer, len),
         }
+    }
+}
+
+/// The vectored form does nothing at all then. This may be a datagram, though an empty one, or an error.
+unsafe fn write_nothing(fd: c_int, buffer: usize) -> isize {
+    let args = [fd as usize, buffer, 0, libc::MSG_DONTWAIT as usize, 0, 0];
+    // SAFETY: there is nothing to be read.
+    match unsafe { call(libc::SYS_sendto, args) } {
+        // SAFETY: as above.
+        result if result == error(libc::ENOTSOCK) => unsafe {
+            call3(libc::SYS_write, fd as usize, buffer, 0)
+        },
+        result => result,
     }
 }

@@ -35,6 +35,10 @@ unsafe extern "C" {
 ///
 /// As `pthread_join`.
 unsafe fn join(thread: pthread_t, result: *mut *mut c_void) -> Option<c_int> {
+    // SAFETY: asks who this is.
+    if thread == unsafe { libc::pthread_self() } {
+        return Some(libc::EDEADLK);
+    }
     let mut pause = 1;
     loop {
         // SAFETY: the caller's word.

@@ -269,3 +269,47 @@ fn a_copy_between_files_copies_and_lets_others_run() {
         std::fs::remove_file(to).unwrap();
     });
 }
+
+fn last_error() -> Option<i32> {
+    std::io::Error::last_os_error().raw_os_error()
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_replaces_nothing() {
+    patched(|| {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let fd = reader.as_raw_fd();
+        let reading = spawn(move || reader.read(&mut [0]).unwrap());
+        std::thread::yield_now();
+        assert_eq!(unsafe { libc::dup2(-1, fd) }, -1);
+        assert_eq!(last_error(), Some(libc::EBADF));
+        std::thread::yield_now();
+        assert!(!reading.is_finished());
+        writer.write_all(b"x").unwrap();
+        assert_eq!(reading.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn nothing_at_all_is_read_and_written_as_ever() {
+    patched(|| {
+        let nothing = [0_u8; 0];
+        let read = |fd: i32| (unsafe { libc::read(fd, nothing.as_ptr().cast_mut().cast(), 0) }, last_error());
+        let write = |fd: i32| (unsafe { libc::write(fd, nothing.as_ptr().cast(), 0) }, last_error());
+        // A counter of events is read and written by eight bytes.
+        let counter = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, 0)) };
+        assert_eq!(read(counter.as_raw_fd()), (-1, Some(libc::EINVAL)));
+        assert_eq!(write(counter.as_raw_fd()), (-1, Some(libc::EINVAL)));
+        // An empty pipe and a full one are not waited for.
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        assert_eq!(read(reader.as_raw_fd()).0, 0);
+        let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_GETPIPE_SZ) };
+        writer.write_all(&vec![0; size as usize]).unwrap();
+        assert_eq!(write(writer.as_raw_fd()).0, 0);
+        // An empty datagram is a datagram.
+        let (a, b) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        assert_eq!(write(a.as_raw_fd()).0, 0);
+        b.set_nonblocking(true).unwrap();
+        assert_eq!(b.recv(&mut [0; 8]).unwrap(), 0);
+    });
+}

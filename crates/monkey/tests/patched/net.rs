@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::rc::Rc;
 use std::time::Duration;
@@ -293,5 +293,51 @@ fn sockets_of_greenlet_and_of_std_live_side_by_side() {
         }
         drop(stream);
         assert_eq!(server.join().unwrap(), 1000);
+    });
+}
+
+#[test]
+fn what_does_not_listen_accepts_nobody_and_says_so() {
+    patched(|| {
+        let accept = |fd: i32| {
+            let result = unsafe { libc::accept(fd, std::ptr::null_mut(), std::ptr::null_mut()) };
+            (result, std::io::Error::last_os_error().raw_os_error())
+        };
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert_eq!(accept(reader.as_raw_fd()), (-1, Some(libc::ENOTSOCK)));
+        let (a, _b) = UnixStream::pair().unwrap();
+        assert_eq!(accept(a.as_raw_fd()), (-1, Some(libc::EINVAL)));
+    });
+}
+
+#[test]
+fn who_connects_once_more_is_told_what_has_become_of_it() {
+    patched(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = libc::sockaddr_in {
+            sin_family: libc::AF_INET as u16,
+            sin_port: port.to_be(),
+            sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+            sin_zero: [0; 8],
+        };
+        let connect = |fd: i32| {
+            let len = size_of_val(&address) as u32;
+            match unsafe { libc::connect(fd, (&raw const address).cast(), len) } {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
+            }
+        };
+        let socket = || unsafe {
+            std::os::fd::OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0))
+        };
+        let socket_there = socket();
+        assert_eq!(connect(socket_there.as_raw_fd()), Ok(()));
+        assert_eq!(connect(socket_there.as_raw_fd()), Err(libc::EISCONN));
+        drop(listener);
+        let socket_nowhere = socket();
+        for _ in 0..3 {
+            assert_eq!(connect(socket_nowhere.as_raw_fd()), Err(libc::ECONNREFUSED));
+        }
     });
 }

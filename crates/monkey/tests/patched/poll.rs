@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::io::{PipeReader, PipeWriter, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -178,5 +178,37 @@ fn select_says_how_much_time_is_left() {
         let none = ptr::null_mut();
         assert_eq!(unsafe { libc::select(count, &mut set, none, none, &mut time) }, 1);
         assert!((3000..=3600).contains(&time.tv_sec));
+    });
+}
+
+/// Instances of epoll can be in one another to a depth, and what is that deep is in no further one.
+#[test]
+fn what_epoll_does_not_watch_is_polled_among_many() {
+    patched(|| {
+        let (readers, mut writers) = pipes(1);
+        let instance = || unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(0)) };
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
+        let mut watch = |epoll: &OwnedFd, fd: c_int| unsafe {
+            libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) == 0
+        };
+        let mut instances = vec![instance()];
+        assert!(watch(&instances[0], readers[0].as_raw_fd()));
+        loop {
+            let next = instance();
+            let deepest = instances.last().unwrap().as_raw_fd();
+            if !watch(&next, deepest) {
+                break;
+            }
+            instances.push(next);
+        }
+        let deepest = instances.last().unwrap().as_raw_fd();
+        let polling = spawn(move || {
+            let mut fds = [libc::pollfd { fd: -1, events: 0, revents: 0 }; 20];
+            fds[0] = libc::pollfd { fd: deepest, events: libc::POLLIN, revents: 0 };
+            unsafe { libc::poll(fds.as_mut_ptr(), 20, -1) }
+        });
+        std::thread::yield_now();
+        writers[0].write_all(b"x").unwrap();
+        assert_eq!(polling.join().unwrap(), 1);
     });
 }

@@ -193,6 +193,12 @@ fn a_futex_says_what_the_kernels_says() {
         assert_eq!(futex::wait(&word, 1, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, Some(short)), -1);
         assert_eq!(error(), libc::ETIMEDOUT);
         assert_eq!(futex::wait(&word, 1, FUTEX_WAIT, None), 0, "shared: look again now and then");
+        let longer_than_that = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        assert_eq!(futex::wait(&word, 1, FUTEX_WAIT, Some(longer_than_that)), -1);
+        assert_eq!(error(), libc::ETIMEDOUT);
+        let nowhere = std::ptr::null::<AtomicU32>();
+        assert_eq!(unsafe { libc::syscall(libc::SYS_futex, nowhere, FUTEX_WAIT, 0, 0) }, -1);
+        assert_eq!(error(), libc::EFAULT);
     });
 }
 
@@ -209,5 +215,12 @@ fn the_end_of_a_thread_is_waited_for() {
         *mutex.lock().unwrap() = true;
         condition.notify_all();
         joining.join().unwrap();
+    });
+}
+
+#[test]
+fn nobody_waits_for_its_own_end() {
+    patched(|| {
+        assert_eq!(unsafe { libc::pthread_join(libc::pthread_self(), std::ptr::null_mut()) }, libc::EDEADLK);
     });
 }
