@@ -31,7 +31,7 @@ use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::thread::panicking;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::poller::Outsider;
 use super::remote::Remote;
@@ -237,6 +237,19 @@ impl Hub {
         }
     }
 
+    /// Until when a greenlet that ends with the thread may wait for what it must have, such as a lock that
+    /// another thread is about to give back. All of them together: what never comes is not to keep the
+    /// thread, and the program. `None` while the thread goes on.
+    fn last_waits_end(&self) -> Option<Instant> {
+        const TOGETHER: Duration = Duration::from_millis(250);
+        if !self.is_shutting_down() {
+            return None;
+        }
+        let end = self.last_waits.get().unwrap_or_else(|| Instant::now() + TOGETHER);
+        self.last_waits.set(Some(end));
+        Some(end)
+    }
+
     pub(super) fn has_sleepers(&self) -> bool {
         self.sleepers.get() > 0
     }
@@ -280,6 +293,10 @@ impl Sleeper {
     /// function that sleeps.
     pub unsafe fn new() -> Option<Self> {
         let hub = hub_at_rest()?;
+        if hub.last_waits_end().is_some_and(|end| end <= Instant::now()) {
+            // Here nobody knows of it yet, so it may be left behind.
+            hub.yield_quietly();
+        }
         Some(Self {
             fiber: NonNull::from(hub.current()),
             remote: NonNull::from(&*hub.remote),
@@ -291,15 +308,21 @@ impl Sleeper {
 
     /// Waits until it is woken, which it may have been before; or until `deadline`; or until the greenlet
     /// is interrupted while it waits. What was due before does not end the wait: a lock is waited for to
-    /// the end.
+    /// the end. Only when the thread ends is a wait cut short, and who then waits again and again is left
+    /// behind: another thread may give a lock back, but what never comes must not keep the program.
     pub fn sleep(self: std::pin::Pin<&Self>, deadline: Option<Instant>) -> Ended {
         let Some(hub) = hub_at_rest() else { return Ended::Woken };
         let _counted = Counted::one_more(&hub.sleepers);
+        let until = hub.last_waits_end().into_iter().chain(deadline).min();
         let ended = match self.state.load(Ordering::Acquire) {
-            ASLEEP => hub.park_quietly(deadline, "a blocking call to another thread or greenlet"),
+            ASLEEP => hub.park_quietly(until, "a blocking call to another thread or greenlet"),
             _ => Ended::Woken,
         };
-        if self.state.load(Ordering::Acquire) == ASLEEP { ended } else { Ended::Woken }
+        match self.state.load(Ordering::Acquire) {
+            ASLEEP if ended == Ended::TimedOut && until != deadline => Ended::Interrupted,
+            ASLEEP => ended,
+            _ => Ended::Woken,
+        }
     }
 
     /// Wakes the greenlet, from any thread. Once is enough; more is the same.

@@ -92,6 +92,9 @@ pub(crate) struct Hub {
     joining: Cell<Option<usize>>,
     /// Its thread ends: what unwinds now goes back to the one who unwinds it.
     shutting_down: Cell<bool>,
+    /// Until when greenlets that end with the thread may wait for others.
+    #[cfg(target_os = "linux")]
+    last_waits: Cell<Option<Instant>>,
     /// Between rounds: who runs now does the hub's work.
     turning: Cell<bool>,
     /// How many greenlets wait for a [`Sleeper`](embed::Sleeper) to be woken.
@@ -213,6 +216,8 @@ impl Hub {
             joining: Cell::new(None),
             poller,
             shutting_down: Cell::new(false),
+            #[cfg(target_os = "linux")]
+            last_waits: Cell::new(None),
             turning: Cell::new(false),
             #[cfg(target_os = "linux")]
             sleepers: Cell::new(0),

@@ -57,3 +57,52 @@ fn one_that_refuses_to_end_is_left_behind() {
     });
     assert!(said.contains("leaked"), "it is reported: {said}");
 }
+
+#[test]
+fn one_that_waits_for_what_nobody_sends_is_left_behind() {
+    let said = super::isolated("end::one_that_waits_for_what_nobody_sends_is_left_behind", || {
+        greenlet_monkey::patch_all().unwrap();
+        thread::spawn(|| {
+            let (give, take) = std::sync::mpsc::channel::<()>();
+            drop(spawn(move || take.recv()));
+            thread::yield_now();
+            std::mem::forget(give);
+        })
+        .join()
+        .unwrap();
+    });
+    assert!(said.contains("leaked"), "it is reported: {said}");
+}
+
+#[test]
+fn one_that_waits_for_a_lock_at_its_end_gets_it_from_another_thread() {
+    super::isolated("end::one_that_waits_for_a_lock_at_its_end_gets_it_from_another_thread", || {
+        static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        struct Locks;
+        impl Drop for Locks {
+            fn drop(&mut self) {
+                drop(LOCK.lock().unwrap());
+                ENDED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        greenlet_monkey::patch_all().unwrap();
+        let (give, take) = std::sync::mpsc::channel();
+        let holder = thread::spawn(move || {
+            let _held = LOCK.lock().unwrap();
+            give.send(()).unwrap();
+            thread::sleep(Duration::from_millis(20));
+        });
+        take.recv().unwrap();
+        thread::spawn(|| {
+            drop(spawn(|| {
+                let _locks = Locks;
+                thread::sleep(Duration::from_secs(3600));
+            }));
+            thread::sleep(Duration::from_millis(1));
+        })
+        .join()
+        .unwrap();
+        assert_eq!(ENDED.load(Ordering::Relaxed), 1);
+        holder.join().unwrap();
+    });
+}
