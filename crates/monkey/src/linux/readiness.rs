@@ -244,7 +244,13 @@ fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
                 wait_for::<1>(&[fd], deadline)
             }
             // Out of descriptors, or one that cannot be watched: look again in a while.
-            Err(_) => sleep_until(Part::Poll, after(Duration::from_millis(10))),
+            Err(_) => {
+                let soon = after(Duration::from_millis(10));
+                match sleep_until(Part::Poll, deadline.map_or(soon, |deadline| deadline.min(soon))) {
+                    Ended::TimedOut => Ended::Woken,
+                    ended => ended,
+                }
+            }
         },
     }
 }

@@ -207,7 +207,9 @@ fn what_epoll_does_not_watch_is_polled_among_many() {
             fds[0] = libc::pollfd { fd: deepest, events: libc::POLLIN, revents: 0 };
             unsafe { libc::poll(fds.as_mut_ptr(), 20, -1) }
         });
-        std::thread::yield_now();
+        // Longer than until it looks again.
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(!polling.is_finished());
         writers[0].write_all(b"x").unwrap();
         assert_eq!(polling.join().unwrap(), 1);
     });

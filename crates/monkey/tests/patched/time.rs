@@ -94,6 +94,10 @@ fn what_is_no_time_is_an_error_as_ever() {
         let result: c_int =
             unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &time, std::ptr::null_mut()) };
         assert_eq!(result, libc::EINVAL, "this one returns its error");
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 1 };
+        let clock = libc::CLOCK_THREAD_CPUTIME_ID;
+        let result: c_int = unsafe { libc::clock_nanosleep(clock, 0, &time, std::ptr::null_mut()) };
+        assert_eq!(result, libc::EINVAL, "a clock that stands still meanwhile");
     });
 }
 
