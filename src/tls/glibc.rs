@@ -63,7 +63,7 @@ pub(super) struct Glibc {
     pub(super) first_level: usize,
     /// The head of the list of robust mutexes.
     pub(super) robust: usize,
-    /// The registration of restartable sequences, if the library has made one.
+    /// The registration of restartable sequences, if the library makes any.
     pub(super) rseq: Option<isize>,
     /// The pointer to the resolver's state.
     pub(super) resolver: isize,
@@ -229,14 +229,12 @@ fn count(name: &'static CStr) -> Result<usize, Reason> {
     Ok(descriptor(name)?[1] as usize)
 }
 
-/// Where each thread's registration of restartable sequences is, where there are any.
+/// Where each thread's registration of restartable sequences is, in a library that knows of them. It looks
+/// there also where the kernel has taken none.
 fn rseq() -> Option<isize> {
-    // SAFETY: they are numbers, in a library that has them.
-    unsafe {
-        let size = public(c"__rseq_size").ok()?.cast::<u32>().read();
-        let offset = public(c"__rseq_offset").ok()?.cast::<isize>().read();
-        (size != 0).then_some(offset)
-    }
+    // SAFETY: a number, in a library that has it.
+    let place = unsafe { public(c"__rseq_offset").ok()?.cast::<isize>().read() };
+    (place != 0).then_some(place)
 }
 
 /// Where the module is loaded that has an address.

@@ -42,11 +42,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs `body` in a process of its own; the test's full path is `case`.
 fn isolated(case: &str, body: fn()) -> Output {
+    isolated_by(command(), case, body)
+}
+
+/// As [`isolated`], by a [`command`] that something more was said to.
+fn isolated_by(mut command: Command, case: &str, body: fn()) -> Output {
     if std::env::var(CASE).as_deref() == Ok(case) {
         body();
         std::process::exit(0);
     }
-    let mut child = command()
+    let mut child = command
         .args([case, "--exact", "--nocapture", "--test-threads=1"])
         .env(CASE, case)
         .env_remove("RUST_BACKTRACE")

@@ -9,7 +9,7 @@ use greenlet::Greenlet;
 
 use crate::leaks::{CYCLES, assert_flat};
 use crate::overflow::overflow;
-use crate::{isolated, stderr};
+use crate::{command, isolated, isolated_by, stderr};
 
 thread_local!(static NUMBER: Cell<u32> = const { Cell::new(1) });
 
@@ -134,6 +134,33 @@ fn a_fork_goes_on_in_one() {
             elsewhere.thread().unpark();
         });
         g.switch(());
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn the_processor_is_told_where_the_kernel_has_no_restartable_sequences() {
+    /// Has this thread run on the last of the processors that it may run on.
+    fn stay_on_one() -> i32 {
+        // SAFETY: fills in a set, and changes what is this process's.
+        unsafe {
+            let mut all: libc::cpu_set_t = std::mem::zeroed();
+            assert_eq!(libc::sched_getaffinity(0, size_of_val(&all), &mut all), 0);
+            let last = (0..libc::CPU_SETSIZE as usize).rfind(|cpu| libc::CPU_ISSET(*cpu, &all)).unwrap();
+            libc::CPU_ZERO(&mut all);
+            libc::CPU_SET(last, &mut all);
+            assert_eq!(libc::sched_setaffinity(0, size_of_val(&all), &all), 0);
+            last as i32
+        }
+    }
+    let mut command = command();
+    command.env("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
+    let case = "own_tls::the_processor_is_told_where_the_kernel_has_no_restartable_sequences";
+    let output = isolated_by(command, case, || {
+        let one = stay_on_one();
+        // SAFETY: asks for a number.
+        let g = own().build(|_| unsafe { libc::sched_getcpu() });
+        assert_eq!(g.switch(0), one);
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
