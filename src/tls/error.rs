@@ -1,6 +1,6 @@
 //! Why there is no thread-local storage but the thread's.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Greenlets of this process cannot have thread-local storage of their own.
 ///
@@ -23,8 +23,8 @@ pub(super) enum Reason {
     Symbol(&'static str),
     #[cfg_attr(not(own_tls), allow(dead_code, reason = "not looked for"))]
     Layout(&'static str),
-    #[cfg_attr(not(own_tls), allow(dead_code, reason = "not started"))]
-    Thread,
+    #[cfg_attr(not(own_tls), allow(dead_code, reason = "not looked for"))]
+    Thread(io::ErrorKind),
 }
 
 impl From<Reason> for OwnTlsError {
@@ -48,9 +48,9 @@ impl fmt::Display for OwnTlsError {
             Reason::Layout(what) => {
                 write!(f, "the C library is none that this crate knows: {what}")
             }
-            Reason::Thread => f.write_str(
-                "no thread can be started, and the C library gets ready for several when the first one is",
-            ),
+            Reason::Thread(why) => {
+                write!(f, "no thread can be started, from which the C library would know of others: {why}")
+            }
         }
     }
 }

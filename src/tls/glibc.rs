@@ -247,15 +247,16 @@ fn module_of(address: *mut c_void) -> Result<usize, Reason> {
     }
 }
 
-/// Tells C++ that initialisations may meet, as they do between threads. Only a thread can tell: the first one has
-/// the library make itself ready for others as well, and it takes a flag that is down for that having been
-/// done.
+/// Has the library see that there are threads, by one that ends at once. Before it has seen one it does
+/// without locks, and C++ takes initialisations that meet for one that calls itself. To clear its flag would
+/// not do: by that it knows whether it has prepared itself for threads.
 fn announce_threads() -> Result<(), Reason> {
-    let Ok(alone) = public(c"__libc_single_threaded") else { return Ok(()) };
-    // SAFETY: a byte that programs only read, and the library clears with its first thread.
-    if unsafe { alone.cast::<u8>().read_volatile() } == 0 {
-        return Ok(());
+    // SAFETY: a byte that programs only read.
+    let alone = public(c"__libc_single_threaded").is_ok_and(|flag| unsafe { flag.cast::<u8>().read() } != 0);
+    if alone {
+        // Who joined it would let others run in the middle of this, where `join` has been taken over.
+        let started = thread::Builder::new().stack_size(0).spawn(|| ());
+        started.map_err(|error| Reason::Thread(error.kind()))?;
     }
-    let first = thread::Builder::new().spawn(|| ()).map_err(|_| Reason::Thread)?;
-    first.join().map_err(|_| Reason::Thread)
+    Ok(())
 }

@@ -1,8 +1,9 @@
-//! What a debugger and a profiler look at, and what overflows on the main thread.
+//! What a debugger and a profiler look at, what overflows on the main thread, and what has no other at first.
 //!
 //! The tests beside it run it; `docs/debugging.md` shows it.
 
 use std::hint::black_box;
+use std::thread;
 
 use greenlet::Greenlet;
 
@@ -19,6 +20,7 @@ fn main() {
             overflow();
         }
         Some("overflow-at-exit") => std::mem::forget(suspended("left behind", Deep)),
+        Some("threads-later") => threads_later(),
         _ => panic!("there is no {scene:?}"),
     }
 }
@@ -103,6 +105,25 @@ fn overflow() {
 #[inline(never)]
 fn descend(depth: u64) -> u64 {
     if depth == u64::MAX { 0 } else { descend(depth + 1) + black_box(1) }
+}
+
+/// Has threads only after a greenlet with thread-local storage of its own, and does to all of them what takes
+/// a signal to each.
+fn threads_later() {
+    unsafe extern "C" {
+        safe fn alarm(seconds: u32) -> u32;
+        safe fn getuid() -> u32;
+        safe fn setuid(id: u32) -> i32;
+    }
+    if let Ok(options) = Greenlet::builder().try_own_tls() {
+        options.build(|()| ()).switch(());
+    }
+    let other = thread::spawn(thread::park);
+    // A thread that does not answer is waited for.
+    alarm(60);
+    assert_eq!(setuid(getuid()), 0);
+    other.thread().unpark();
+    other.join().unwrap();
 }
 
 /// Overflows when it is dropped.
