@@ -10,6 +10,7 @@
 //! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
 //! - `switch_to_base`, `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
 //!   variables are not in the same place, and a call in that other place; where that can be done.
+//! - `thread_base`: where that place is now.
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
 //! One file per architecture has them behind the same private interface, and [`sanitizer`] has what
@@ -42,7 +43,7 @@ pub(crate) use continuation::{
 #[cfg(own_tls)]
 pub(crate) use continuation::{resume_call_to_base, switch_call_to_base, switch_to_base};
 #[cfg(own_tls)]
-pub(crate) use imp::call_on_base;
+pub(crate) use imp::{call_on_base, thread_base};
 pub(crate) use imp::{prefetch, valgrind_request};
 
 /// What the processor fetches at once, in bytes.

@@ -174,6 +174,22 @@ pub(crate) unsafe extern "sysv64" fn call_on_base(
     naked_asm!(include_str!("../../asm/x86_64/call_on_thread_base.s"))
 }
 
+/// Where thread-local variables are looked for.
+#[cfg(own_tls)]
+#[inline]
+pub(crate) fn thread_base() -> *mut u8 {
+    let base;
+    // SAFETY: reads a word that every thread has there, by the ABI.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/thread_base.s"),
+            base = lateout(reg) base,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    base
+}
+
 /// The length of the instruction that the base frame begins with, and that is not run.
 const NOP: usize = 1;
 

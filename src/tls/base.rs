@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 
 use crate::arch::{self, Continuation, Message, OnTarget};
 
-/// The place of a thread control block, by which all of its storage is found.
+/// The place by which all of a thread's storage is found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Base(*mut u8);
 
@@ -15,8 +15,7 @@ impl Base {
 
     /// That of the storage in force.
     pub(crate) fn in_force() -> Self {
-        // SAFETY: asks for a number, which is the place in glibc.
-        Self(unsafe { libc::pthread_self() as *mut u8 })
+        Self(arch::thread_base())
     }
 
     pub(super) fn address(self) -> *mut u8 {
@@ -28,7 +27,7 @@ impl Base {
 ///
 /// # Safety
 ///
-/// The thread control block is one of this process that nobody else uses. The function neither unwinds nor
+/// The base is that of a block of this process that nobody else uses. The function neither unwinds nor
 /// switches, and asks for nothing that its caller's storage holds.
 pub(crate) unsafe fn on_base<F: FnOnce() -> R, R>(base: Base, call: F) -> R {
     struct Call<F, R> {

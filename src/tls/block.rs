@@ -6,8 +6,8 @@ use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::glibc::{Glibc, glibc, header, word};
-use super::{Base, Locate, images, keys, on_base};
+use super::glibc::{Glibc, glibc, word};
+use super::{Base, Locate, images, keys, on_base, target};
 
 /// A block of thread-local storage, which belongs to nobody but its user.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Block {
         unsafe { self.0.as_ref() }
     }
 
-    /// Its thread control block.
+    /// By which it is found.
     pub(crate) fn base(self) -> Base {
         self.record().base
     }
@@ -139,25 +139,21 @@ impl Block {
 ///
 /// # Safety
 ///
-/// `new` is a new block, and `own` that of this thread.
+/// `new` is the base of a new block, and `own` that of this thread.
 unsafe fn fill_in(glibc: &Glibc, new: *mut u8, own: *mut u8) {
     // SAFETY: the caller's word; all places have been checked.
     unsafe {
-        let put = |offset: usize, value: usize| new.add(offset).cast::<usize>().write(value);
-        put(header::TCB, new.addr());
-        put(header::SELF, new.addr());
-        new.add(header::MULTIPLE_THREADS).cast::<u32>().write(1);
-        for place in header::SHARED {
-            put(place, word(own, place));
-        }
-        new.add(glibc.tid).cast::<u32>().write(NEXT_TID.fetch_add(1, Ordering::Relaxed));
+        target::fill_in_header(new, own, glibc.control_block);
+        let put = |place: isize, value: usize| new.offset(place).cast::<usize>().write(value);
+        let put_link = |place: isize, to: isize| put(place, new.wrapping_offset(to).addr());
+        new.offset(glibc.tid).cast::<u32>().write(NEXT_TID.fetch_add(1, Ordering::Relaxed));
         // A list of itself alone: a forked child takes its own out of the list.
-        put(glibc.list, new.addr() + glibc.list);
-        put(glibc.list + 8, new.addr() + glibc.list);
-        put(glibc.key_levels, new.addr() + glibc.first_level);
+        put_link(glibc.list, glibc.list);
+        put_link(glibc.list + 8, glibc.list);
+        put_link(glibc.key_levels, glibc.first_level);
         // An empty list is one that ends in itself. The kernel is not told of it.
-        put(glibc.robust - 8, new.addr() + glibc.robust);
-        put(glibc.robust, new.addr() + glibc.robust);
+        put_link(glibc.robust - 8, glibc.robust);
+        put_link(glibc.robust, glibc.robust);
         put(glibc.robust + 8, word(own, glibc.robust + 8));
         if let Some(rseq) = glibc.rseq {
             /// "Registration has failed": ask the kernel which processor this is.

@@ -10,23 +10,14 @@ use std::sync::OnceLock;
 use std::thread;
 
 use super::error::{OwnTlsError, Reason};
-use super::{Base, trial};
-
-/// Fields of the thread control block whose place is part of the x86-64 psABI of glibc: compilers read
-/// the stack guard there, and every header since 2006 has had the others.
-pub(super) mod header {
-    pub(in crate::tls) const TCB: usize = 0x00;
-    pub(in crate::tls) const SELF: usize = 0x10;
-    /// Whether locks are taken in earnest.
-    pub(in crate::tls) const MULTIPLE_THREADS: usize = 0x18;
-    /// What all threads of a process have in common: the way into the kernel, the stack guard, the
-    /// pointer guard, and what is enforced of CET.
-    pub(in crate::tls) const SHARED: [usize; 4] = [0x20, 0x28, 0x30, 0x48];
-}
+use super::{Base, target, trial};
 
 /// Keys of the first level are in the control block itself, so many of them.
 pub(super) const KEYS_A_LEVEL: usize = 32;
 pub(super) const KEY_LEVELS: usize = 32;
+
+/// The size of the head of a list of robust mutexes, by the interface of the kernel.
+const ROBUST_LIST: usize = 24;
 
 type Allocate = unsafe extern "C" fn(*mut c_void) -> *mut u8;
 type Call = unsafe extern "C" fn();
@@ -42,7 +33,7 @@ pub(super) struct Key {
     pub(super) destructor: Option<CallWith>,
 }
 
-/// The functions and places that blocks are made with. Offsets count from the thread base.
+/// The functions and places that blocks are made with. Places count from the thread base.
 pub(super) struct Glibc {
     /// Makes a block, from memory of its own if given null.
     pub(super) allocate: Allocate,
@@ -54,15 +45,16 @@ pub(super) struct Glibc {
     /// The keys of the process, an array.
     pub(super) keys: *const Key,
     /// The size of the control block.
-    pub(super) size: usize,
-    pub(super) tid: usize,
+    size: usize,
+    pub(super) control_block: isize,
+    pub(super) tid: isize,
     /// The link in the list of all threads.
-    pub(super) list: usize,
+    pub(super) list: isize,
     /// What keys are set to: pointers to levels of them, the first of which is in the control block.
-    pub(super) key_levels: usize,
-    pub(super) first_level: usize,
+    pub(super) key_levels: isize,
+    pub(super) first_level: isize,
     /// The head of the list of robust mutexes.
-    pub(super) robust: usize,
+    pub(super) robust: isize,
     /// The registration of restartable sequences, if the library makes any.
     pub(super) rseq: Option<isize>,
     /// The pointer to the resolver's state.
@@ -105,18 +97,18 @@ pub(super) fn glibc() -> &'static Glibc {
 /// # Safety
 ///
 /// There is one, and nobody writes it meanwhile.
-pub(super) unsafe fn word(base: *mut u8, offset: usize) -> usize {
+pub(super) unsafe fn word(base: *mut u8, place: isize) -> usize {
     // SAFETY: the caller's word.
-    unsafe { base.add(offset).cast::<usize>().read() }
+    unsafe { base.offset(place).cast::<usize>().read() }
 }
 
 impl Glibc {
     fn find() -> Result<Self, Reason> {
-        // SAFETY: asks for a number.
-        let has_fsgsbase = unsafe { libc::getauxval(libc::AT_HWCAP2) } & 2 != 0;
-        if !has_fsgsbase {
-            return Err(Reason::FsGsBase);
-        }
+        target::check_processor()?;
+        // SAFETY: a number, in every glibc that has it.
+        let size = unsafe { private(c"_thread_db_sizeof_pthread")?.cast::<u32>().read() } as usize;
+        let control_block = target::control_block(size);
+        let place = |name| Ok(control_block.wrapping_add_unsigned(field(name)?));
         // SAFETY: the symbols are what they are called in every glibc that has them.
         let mut glibc = unsafe {
             Self {
@@ -125,10 +117,11 @@ impl Glibc {
                 init_ctype: mem::transmute::<*mut c_void, Call>(private(c"__ctype_init")?),
                 close_resolver: mem::transmute::<*mut c_void, CallWith>(public(c"__res_nclose")?),
                 keys: private(c"__pthread_keys")?.cast_const().cast(),
-                size: private(c"_thread_db_sizeof_pthread")?.cast::<u32>().read() as usize,
-                tid: field(c"_thread_db_pthread_tid")?,
-                list: field(c"_thread_db_pthread_list")?,
-                key_levels: field(c"_thread_db_pthread_specific")?,
+                size,
+                control_block,
+                tid: place(c"_thread_db_pthread_tid")?,
+                list: place(c"_thread_db_pthread_list")?,
+                key_levels: place(c"_thread_db_pthread_specific")?,
                 first_level: 0,
                 robust: 0,
                 rseq: rseq(),
@@ -166,34 +159,52 @@ impl Glibc {
     /// tells.
     fn look_at_this_thread(&mut self) -> Result<(), Reason> {
         let base = Base::in_force().address();
-        let inside = |offset: usize, size: usize| offset != 0 && offset + size <= self.size;
         let small = self.size <= 64 * 1024;
-        let known = [self.tid, self.list, self.key_levels].iter().all(|field| inside(*field, 16));
-        if !small || !known || !inside(self.key_levels, KEY_LEVELS * 8) {
+        let known = [self.tid, self.list, self.key_levels].iter().all(|place| self.has(*place, 16));
+        if !small || !known || !self.has(self.key_levels, KEY_LEVELS * 8) {
             return Err(Reason::Layout("the descriptors of thread control blocks make no sense"));
         }
-        // SAFETY: all of it is in the control block of this thread, as was just checked.
+        if !self.is_threads_own(base) {
+            return Err(Reason::Layout("a thread is not known by the place of its control block"));
+        }
+        target::check_header(Base::in_force(), self.control_block)?;
+        // SAFETY: both are in the control block of this thread, as was just checked.
         unsafe {
-            if word(base, header::TCB) != base.addr() || word(base, header::SELF) != base.addr() {
-                return Err(Reason::Layout("a thread control block does not begin with its address"));
-            }
-            if base.add(self.tid).cast::<i32>().read() != libc::gettid() {
+            if base.offset(self.tid).cast::<i32>().read() != libc::gettid() {
                 return Err(Reason::Layout("the number of a thread is not in its place"));
             }
-            self.first_level = word(base, self.key_levels).wrapping_sub(base.addr());
+            self.first_level = word(base, self.key_levels).wrapping_sub(base.addr()).cast_signed();
         }
-        if !inside(self.first_level, KEYS_A_LEVEL * size_of::<KeyData>()) {
+        if !self.has(self.first_level, KEYS_A_LEVEL * size_of::<KeyData>()) {
             return Err(Reason::Layout("the keys of a thread are not in its control block"));
         }
-        let (mut head, mut len) = (0_usize, 0_usize);
-        // SAFETY: writes two words.
-        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
-        self.robust = head.wrapping_sub(base.addr());
-        if !inside(self.robust.wrapping_sub(8), 8 + len) || len != 24 {
-            return Err(Reason::Layout("a thread's list of robust mutexes is not in its control block"));
-        }
+        let robust =
+            robust_list_of_the_kernel(base).filter(|head| self.has(head.wrapping_sub(8), 8 + ROBUST_LIST));
+        self.robust =
+            robust.ok_or(Reason::Layout("a thread's list of robust mutexes is not in its control block"))?;
         Ok(())
     }
+
+    /// Whether the control block has so many bytes at a place, but not its first.
+    fn has(&self, place: isize, bytes: usize) -> bool {
+        let offset = place.wrapping_sub(self.control_block).cast_unsigned();
+        offset != 0 && offset.checked_add(bytes).is_some_and(|end| end <= self.size)
+    }
+
+    /// Whether the thread that this is to C is the one with its storage at `base`.
+    pub(super) fn is_threads_own(&self, base: *mut u8) -> bool {
+        // SAFETY: asks for a number, which is the place of a control block in glibc.
+        let thread = unsafe { libc::pthread_self() } as usize;
+        thread == base.wrapping_offset(self.control_block).addr()
+    }
+}
+
+/// Where the head of this thread's list of robust mutexes is, as the kernel was told.
+fn robust_list_of_the_kernel(base: *mut u8) -> Option<isize> {
+    let (mut head, mut len) = (0_usize, 0_usize);
+    // SAFETY: writes two words.
+    unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
+    (len == ROBUST_LIST).then(|| head.wrapping_sub(base.addr()).cast_signed())
 }
 
 /// A symbol that is the C library's own.

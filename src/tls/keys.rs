@@ -16,20 +16,20 @@ pub(super) unsafe fn end(glibc: &Glibc, base: *mut u8) {
     // SAFETY: the caller's word.
     unsafe {
         let _ = (0..ROUNDS).any(|_| !call_destructors(glibc, base));
-        let first = base.add(glibc.first_level);
+        let first = base.offset(glibc.first_level);
         first.cast::<[KeyData; KEYS_A_LEVEL]>().write([[0; 2]; _]);
         for place in level_places(glibc).skip(1) {
             // The library has allocated it when a key was set.
-            let level = base.add(place).cast::<*mut libc::c_void>().replace(ptr::null_mut());
+            let level = base.offset(place).cast::<*mut libc::c_void>().replace(ptr::null_mut());
             libc::free(level);
         }
     }
 }
 
 /// The places of the pointers to levels.
-fn level_places(glibc: &Glibc) -> impl Iterator<Item = usize> {
+fn level_places(glibc: &Glibc) -> impl Iterator<Item = isize> {
     let first = glibc.key_levels;
-    (0..KEY_LEVELS).map(move |level| first + level * size_of::<usize>())
+    (0..KEY_LEVELS).map(move |level| first.wrapping_add_unsigned(level * size_of::<usize>()))
 }
 
 /// Calls the destructors of all that is set. Says whether there was anything.

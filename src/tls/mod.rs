@@ -4,9 +4,9 @@
 //! values of `thread_local!`, another `errno`, another thread identity. A block is what the C library's
 //! loader makes for a new thread, with a header filled in as for one.
 //!
-//! That takes a C library whose layout is known: glibc on x86_64, and a processor and a kernel that let
-//! programs set the thread base. [`probe`] tries it all before anything relies on it, and says what is
-//! missing. This floor knows nothing of greenlets, and never changes the storage in force but for the
+//! That takes a C library whose layout is known: glibc, and a processor and a kernel that let programs set
+//! the thread base. What differs between architectures is in one file for each, behind the same names.
+//! [`probe`] tries it all before anything relies on it, and says what is missing. This floor knows nothing of greenlets, and never changes the storage in force but for the
 //! time of a call.
 
 #[cfg(not(own_tls))]
@@ -26,6 +26,11 @@ mod keys;
 mod pool;
 #[cfg(own_tls)]
 mod trial;
+#[cfg(own_tls)]
+mod x86_64;
+
+#[cfg(own_tls)]
+use x86_64 as target;
 
 #[cfg(not(own_tls))]
 pub(crate) use absent::{Base, Block, Pool, on_base, probe, resume_call, switch, switch_call};

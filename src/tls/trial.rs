@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use super::error::Reason;
-use super::glibc::{Glibc, header, word};
+use super::glibc::Glibc;
 use super::{Base, Block, images, on_base};
 
 const FRESH: usize = 0x5eed_5eed;
@@ -67,8 +67,8 @@ fn look_around(glibc: &Glibc) -> Seen {
         libc::free(memory);
         Seen {
             base: Base::in_force(),
-            own: word(base(), header::SELF) == base().addr(),
-            tid: base().add(glibc.tid).cast::<i32>().read(),
+            own: glibc.is_threads_own(base()),
+            tid: base().offset(glibc.tid).cast::<i32>().read(),
             errno: libc::__errno_location(),
             mark: (locate_mark(), MARK.get()),
             allocates: !memory.is_null(),
