@@ -34,7 +34,7 @@ fn main() {
     // Elsewhere the feature compiles, and says at run time that there is no such thing. Sanitizers keep
     // in thread-locals what belongs to the thread.
     println!("cargo::rustc-check-cfg=cfg(own_tls)");
-    let known = cfg("TARGET_ARCH") == "x86_64" && cfg("TARGET_OS") == "linux" && cfg("TARGET_ENV") == "gnu";
+    let known = arch && cfg("TARGET_OS") == "linux" && cfg("TARGET_ENV") == "gnu";
     if known && cfg("SANITIZE").is_empty() && env::var_os("CARGO_FEATURE_OWN_TLS").is_some() {
         println!("cargo::rustc-cfg=own_tls");
     }

@@ -1,7 +1,7 @@
 // Switch to another stack, call a function there, and resume the target with what the
 // function returns. The caller is suspended before the call, so the function may free it,
-// unlock for it or switch back to it. It stands between save_registers.s and
-// restore_registers.s.
+// unlock for it or switch back to it. It stands between save_registers.s (and, where the target has
+// thread-local storage of its own, load_thread_base.s) and restore_registers.s.
 //
 //   in    x0 = where to save this stack pointer   x1 = the target's stack pointer
 //         x2 = word                               x3 = kind

@@ -40,6 +40,39 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: 
     Message { word, kind }
 }
 
+/// As [`switch`], to a stack whose thread-local variables are in another block, that with this thread base.
+///
+/// # Safety
+///
+/// As for [`switch`]. The block is one that the C library can use, and that of the frames on the
+/// target's stack.
+#[cfg(own_tls)]
+#[inline(always)]
+pub(crate) unsafe fn switch_to_base(
+    save: *mut StackPointer,
+    to: StackPointer,
+    message: Message,
+    base: *mut u8,
+) -> Message {
+    let Message { mut word, mut kind } = message;
+    // SAFETY: as in `switch`. Whoever comes back has loaded this side's base, so nothing has changed.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/load_thread_base.s"),
+            include_str!("../../asm/aarch64/switch.s"),
+            inout("x0") word,
+            inout("x1") kind,
+            inout("x2") save => _,
+            inout("x3") to => _,
+            inout("x5") base => _,
+            out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
+            out("x25") _, out("x26") _, out("x27") _, out("x28") _,
+            clobber_abi("C"),
+        );
+    }
+    Message { word, kind }
+}
+
 /// Continues the context suspended at `to` and gives this one up.
 ///
 /// # Safety
@@ -98,6 +131,63 @@ pub(crate) unsafe extern "C" fn switch_call(
         include_str!("../../asm/aarch64/switch_call.s"),
         include_str!("../../asm/aarch64/restore_registers.s"),
     )
+}
+
+/// As [`switch_call`], to a stack whose thread-local variables are in another block, that with this thread
+/// base. The function finds those.
+///
+/// # Safety
+///
+/// As for [`switch_call`]. The block is one that the C library can use, and that of the frames on the
+/// target's stack.
+#[cfg(own_tls)]
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn switch_call_to_base(
+    save: *mut StackPointer,
+    to: StackPointer,
+    word: MaybeUninit<usize>,
+    kind: usize,
+    on_target: OnTarget,
+    base: *mut u8,
+) -> Message {
+    naked_asm!(
+        include_str!("../../asm/aarch64/save_registers.s"),
+        include_str!("../../asm/aarch64/load_thread_base.s"),
+        include_str!("../../asm/aarch64/switch_call.s"),
+        include_str!("../../asm/aarch64/restore_registers.s"),
+    )
+}
+
+/// Calls a function that finds the thread-local variables of another block.
+///
+/// # Safety
+///
+/// The function can be called with the argument, and neither unwinds nor switches. The block is one that
+/// the C library can use.
+#[cfg(own_tls)]
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_base(
+    function: unsafe extern "C" fn(*mut ()),
+    argument: *mut (),
+    base: *mut u8,
+) {
+    naked_asm!(include_str!("../../asm/aarch64/call_on_thread_base.s"))
+}
+
+/// Where thread-local variables are looked for.
+#[cfg(own_tls)]
+#[inline]
+pub(crate) fn thread_base() -> *mut u8 {
+    let base;
+    // SAFETY: reads a register that every program may read.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/thread_base.s"),
+            base = lateout(reg) base,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+    base
 }
 
 /// The length of the instruction that the base frame begins with, and that is not run.

@@ -18,6 +18,8 @@ pub(super) const KEY_LEVELS: usize = 32;
 
 /// The size of the head of a list of robust mutexes, by the interface of the kernel.
 const ROBUST_LIST: usize = 24;
+/// How far it is from the link in a robust mutex to its lock, which is the first word.
+const LINK_TO_LOCK: usize = 0_usize.wrapping_sub(32);
 
 type Allocate = unsafe extern "C" fn(*mut c_void) -> *mut u8;
 type Call = unsafe extern "C" fn();
@@ -178,11 +180,29 @@ impl Glibc {
         if !self.has(self.first_level, KEYS_A_LEVEL * size_of::<KeyData>()) {
             return Err(Reason::Layout("the keys of a thread are not in its control block"));
         }
-        let robust =
-            robust_list_of_the_kernel(base).filter(|head| self.has(head.wrapping_sub(8), 8 + ROBUST_LIST));
-        self.robust =
-            robust.ok_or(Reason::Layout("a thread's list of robust mutexes is not in its control block"))?;
+        let robust = robust_list_of_the_kernel(base).or_else(|| self.empty_robust_list(base));
+        self.robust = robust
+            .filter(|head| self.has(head.wrapping_sub(8), 8 + ROBUST_LIST))
+            .ok_or(Reason::Layout("a thread's list of robust mutexes is not in its control block"))?;
         Ok(())
+    }
+
+    /// Where the head of this thread's list of robust mutexes is, if it has none and its control block has
+    /// one place only that looks so: a word that holds its own place, between another that holds it, how far
+    /// it is from the link in a mutex to the lock, and none that is being locked. For emulators, which do not
+    /// have the calls by which a kernel is told.
+    fn empty_robust_list(&self, base: *mut u8) -> Option<isize> {
+        let looks_so = |place: &isize| {
+            let expected = [base.wrapping_offset(*place).addr(), LINK_TO_LOCK, 0];
+            // SAFETY: the words are in the control block of this thread.
+            let found = [0, 8, 16].map(|more| unsafe { word(base, place + more) });
+            // SAFETY: as above.
+            found == expected && unsafe { word(base, place - 8) } == expected[0]
+        };
+        let offsets = (8..self.size.saturating_sub(ROBUST_LIST)).step_by(8);
+        let mut found =
+            offsets.map(|offset| self.control_block.wrapping_add_unsigned(offset)).filter(looks_so);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// Whether the control block has so many bytes at a place, but not its first.
@@ -232,7 +252,7 @@ fn descriptor(name: &'static CStr) -> Result<[u32; 3], Reason> {
     Ok(unsafe { private(name)?.cast::<[u32; 3]>().read() })
 }
 
-fn field(name: &'static CStr) -> Result<usize, Reason> {
+pub(super) fn field(name: &'static CStr) -> Result<usize, Reason> {
     Ok(descriptor(name)?[2] as usize)
 }
 
@@ -270,4 +290,18 @@ fn announce_threads() -> Result<(), Reason> {
         started.map_err(|error| Reason::Thread(error.kind()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_robust_list_that_looks_empty_is_the_one_that_the_kernel_was_told_of() {
+        probe().expect("this is where blocks are made");
+        let base = Base::in_force().address();
+        let found = glibc().empty_robust_list(base);
+        assert_eq!(found, Some(glibc().robust));
+        assert!(robust_list_of_the_kernel(base).is_none_or(|told| found == Some(told)));
+    }
 }

@@ -9,6 +9,8 @@
 //! [`probe`] tries it all before anything relies on it, and says what is missing. This floor knows nothing of greenlets, and never changes the storage in force but for the
 //! time of a call.
 
+#[cfg(all(own_tls, target_arch = "aarch64"))]
+mod aarch64;
 #[cfg(not(own_tls))]
 mod absent;
 #[cfg(own_tls)]
@@ -26,10 +28,12 @@ mod keys;
 mod pool;
 #[cfg(own_tls)]
 mod trial;
-#[cfg(own_tls)]
+#[cfg(all(own_tls, target_arch = "x86_64"))]
 mod x86_64;
 
-#[cfg(own_tls)]
+#[cfg(all(own_tls, target_arch = "aarch64"))]
+use aarch64 as target;
+#[cfg(all(own_tls, target_arch = "x86_64"))]
 use x86_64 as target;
 
 #[cfg(not(own_tls))]

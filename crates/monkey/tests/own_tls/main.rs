@@ -1,6 +1,11 @@
 //! Greenlets that are threads to std and to C, after `patch_all`: each with thread-locals of its own, on one
 //! OS thread. Each case is in a process of its own, because it changes what greenlets are made from then on.
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", feature = "own-tls"))]
+#![cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    feature = "own-tls"
+))]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "calls of C functions with what they take")]
 
 mod c;

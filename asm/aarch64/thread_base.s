@@ -1,0 +1,5 @@
+// The thread base.
+//
+//   out   base
+
+    mrs {base}, tpidr_el0
