@@ -52,7 +52,7 @@
 //! that would wait ends in the same way, until the greenlet waits by a means of this library (or ends). One
 //! that ignores the errors for ever lets others run.
 //!
-//! **A greenlet is a thread to std and to C**, on x86_64 Linux with glibc: those that are made after [`patch_all`]
+//! **A greenlet is a thread to std and to C**, on Linux with glibc: those that are made after [`patch_all`]
 //! have thread-locals of their own. So std's `mpsc` channels, `thread::park`, the lock of `stdout`, `thread::current()`
 //! and a `RefCell` in a thread-local that stays borrowed across a call are right between greenlets of one
 //! thread. `own_tls()` says whether it is so, and if not, why; [`Patch`] and the builder of a greenlet decide
