@@ -18,6 +18,11 @@ pub(super) fn control_block(size: usize) -> isize {
     0_isize.wrapping_sub_unsigned(size)
 }
 
+/// Where thread-locals are that the loader has placed at an offset in each block.
+pub(super) fn static_place(base: Base, offset: isize) -> *mut u8 {
+    base.address().wrapping_offset(offset)
+}
+
 /// Whether this thread's header is as known.
 pub(super) fn check_header(base: Base, control_block: isize) -> Result<(), Reason> {
     let behind_the_block = control_block.wrapping_add_unsigned(field(c"_thread_db_pthread_dtvp")?) == 0;

@@ -92,7 +92,7 @@ impl Block {
         // SAFETY: the caller's word. What is called knows of no caller.
         unsafe {
             on_base(self.base(), || {
-                images::renew(&glibc.own_modules);
+                images::renew(glibc);
                 libc::uselocale(GLOBAL_LOCALE);
                 *libc::__errno_location() = 0;
             });

@@ -63,6 +63,9 @@ pub(super) struct Glibc {
     pub(super) resolver: isize,
     /// The list of the destructors that are registered.
     pub(super) destructors: isize,
+    /// In the loader's record of a module: where its thread-locals are in each block, if in the part that all
+    /// have.
+    pub(super) static_offset: usize,
     /// Where the library and its loader are loaded. Their own thread-locals are theirs to initialise.
     pub(super) own_modules: [usize; 2],
 }
@@ -132,6 +135,7 @@ impl Glibc {
                     .wrapping_sub(Base::in_force().address().addr())
                     .cast_signed(),
                 destructors: 0,
+                static_offset: field(c"_thread_db_link_map_l_tls_offset")?,
                 own_modules: [
                     module_of(private(c"__ctype_init")?)?,
                     module_of(private(c"_dl_allocate_tls")?)?,

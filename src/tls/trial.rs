@@ -47,6 +47,7 @@ pub(super) fn run(glibc: &mut Glibc) -> Result<(), Reason> {
         (moved(errno.addr(), seen.errno.addr()) == shift, "errno does not move with the storage"),
         (seen.mark.0 != mark && seen.mark.1 == FRESH, "a thread-local is not fresh in new storage"),
         (seen.allocates, "there is no allocating in new storage"),
+        (images::are_found(glibc), "the loader's records of its modules have another layout"),
     ];
     if let Some((_, what)) = checks.into_iter().find(|(holds, _)| !holds) {
         return Err(Reason::Layout(what));

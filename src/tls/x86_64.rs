@@ -28,6 +28,11 @@ pub(super) fn control_block(_: usize) -> isize {
     0
 }
 
+/// Where thread-locals are that the loader has placed at an offset in each block.
+pub(super) fn static_place(base: Base, offset: isize) -> *mut u8 {
+    base.address().wrapping_offset(offset.wrapping_neg())
+}
+
 /// Whether this thread's header is as known.
 pub(super) fn check_header(base: Base, _: isize) -> Result<(), Reason> {
     let (base, address) = (base.address(), base.address().addr());

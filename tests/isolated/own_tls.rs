@@ -1,7 +1,9 @@
 //! Greenlets with thread-local storage of their own, where that goes wrong it ends the process.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CString;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::rc::Rc;
 use std::thread::{self, panicking};
 
@@ -161,6 +163,45 @@ fn the_processor_is_told_where_the_kernel_has_no_restartable_sequences() {
         // SAFETY: asks for a number.
         let g = own().build(|_| unsafe { libc::sched_getcpu() });
         assert_eq!(g.switch(0), one);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// The function of `late.c`, or `None` where there is no C compiler for it.
+fn count_of_a_late_library() -> Option<extern "C" fn() -> i32> {
+    let compiler = match std::env::var("CC_aarch64_unknown_linux_gnu") {
+        Ok(compiler) if cfg!(target_arch = "aarch64") => compiler,
+        _ => "cc".to_owned(),
+    };
+    let library = std::env::temp_dir().join(format!("greenlet-late-{}.so", std::process::id()));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/isolated/late.c");
+    let status =
+        Command::new(compiler).args(["-shared", "-fPIC", source, "-o"]).arg(&library).status().ok()?;
+    if !status.success() {
+        return None;
+    }
+    let name = CString::new(library.to_str()?).ok()?;
+    // SAFETY: the library does nothing when it is loaded, and the function is what it is called.
+    unsafe {
+        let loaded = libc::dlopen(name.as_ptr(), libc::RTLD_NOW);
+        std::fs::remove_file(&library).unwrap();
+        assert!(!loaded.is_null());
+        let count = libc::dlsym(loaded, c"count".as_ptr());
+        Some(std::mem::transmute::<*mut libc::c_void, extern "C" fn() -> i32>(count))
+    }
+}
+
+#[test]
+fn thread_locals_of_a_library_that_is_loaded_late_are_fresh_in_storage_that_was_there() {
+    let case = "own_tls::thread_locals_of_a_library_that_is_loaded_late_are_fresh_in_storage_that_was_there";
+    let output = isolated(case, || {
+        own::<()>().build(|()| ()).switch(());
+        let Some(count) = count_of_a_late_library() else { return };
+        assert_eq!(count(), 1234 + 77);
+        for _ in 0..3 {
+            own::<()>().build(move |()| assert_eq!([count(), count()], [1234 + 77, 1236 + 77])).switch(());
+        }
+        assert_eq!(count(), 1236 + 77);
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
