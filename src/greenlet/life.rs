@@ -76,9 +76,19 @@ pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
     if let Some(stack) = core.stack.get() {
         return Ok(stack);
     }
-    let stack = core.thread().stacks().take(core.class.get())?;
+    let stack = match core.thread().stacks().take_used(core.class.get()) {
+        Some(used) => used,
+        None => carve_stack(core)?,
+    };
     core.stack.set(Some(stack));
     Ok(stack)
+}
+
+#[cold]
+fn carve_stack(core: &Core) -> Result<Stack, StackError> {
+    // An allocator that waits would let others run, and they might need a stack as well.
+    let _held = words::hold(Hold::Callback);
+    core.thread().stacks().carve(core.class.get())
 }
 
 /// What the base frame of a greenlet with a body of type F calls: runs the body and ends the

@@ -197,8 +197,7 @@ impl Fiber {
     fn can_start(&self, hub: &Hub, block: &Core) -> bool {
         let why = match self.state.get() {
             FiberState::Ended => Unrun::Ended,
-            // An allocator that waits would let others run, and they might need a stack as well.
-            _ => match hub.in_callback(|| life::reserve_stack(block)) {
+            _ => match life::reserve_stack(block) {
                 Ok(_) => return true,
                 Err(error) => Unrun::NoStack(error),
             },

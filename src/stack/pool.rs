@@ -33,13 +33,10 @@ impl Pool {
         }
     }
 
-    /// A stack of the given class.
-    pub(crate) fn take(&self, class: SizeClass) -> Result<Stack, StackError> {
-        self.take_used(class).map_or_else(|| self.carve(class), Ok)
-    }
-
+    /// A stack of the given class that was never used. Takes memory of the allocator: where that may let
+    /// others run, they must be kept from asking for stacks as well.
     #[cold]
-    fn carve(&self, class: SizeClass) -> Result<Stack, StackError> {
+    pub(crate) fn carve(&self, class: SizeClass) -> Result<Stack, StackError> {
         let carved = self.with(class, |free| free.carve(class))?;
         self.carved.set(self.carved.get() + 1);
         Ok(carved)
@@ -100,7 +97,8 @@ impl Pool {
     #[inline(always)]
     fn with<R>(&self, class: SizeClass, f: impl FnOnce(&mut Class) -> R) -> R {
         // SAFETY: a pool belongs to one thread, and nothing that is called here knows of it: the
-        // closures are those above. There is a list for every size class.
+        // closures are those above, and whom an allocator lets run is kept from it by the caller of
+        // `carve`. There is a list for every size class.
         f(unsafe { &mut *self.classes.get_unchecked(class.index()).get() })
     }
 
