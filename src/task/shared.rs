@@ -112,8 +112,18 @@ impl Shared {
     }
 
     pub(super) fn rare_or_new(&self) -> &Rare {
-        // SAFETY: nobody has a reference to what is not there yet; for the rest as above.
-        unsafe { (*self.rare.get()).get_or_insert_default() }
+        self.rare().unwrap_or_else(|| self.make_rare())
+    }
+
+    #[cold]
+    fn make_rare(&self) -> &Rare {
+        let made = Box::<Rare>::default();
+        // An allocator that waited has let others run, and one of them may have made it.
+        if self.rare().is_none() {
+            // SAFETY: nobody has a reference to what is not there.
+            unsafe { *self.rare.get() = Some(made) };
+        }
+        self.rare().expect("made by somebody")
     }
 }
 
