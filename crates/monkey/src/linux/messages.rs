@@ -103,23 +103,27 @@ unsafe fn send_messages(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags:
     if flags & libc::MSG_DONTWAIT != 0 {
         return send(How::Block, 0, count as usize);
     }
-    let count = limited(count);
+    let (count, mut cut_short) = (limited(count), false);
     Call::writing(Part::Socket, fd).perform_all(count, |how, done| {
+        if cut_short {
+            // What came after it would be taken for the rest of it.
+            return 0;
+        }
         let result = send(how, done, count - done);
         if result > 0 {
             // SAFETY: it has just been sent.
-            unsafe { complete(fd, &mut *messages.add(done + result as usize - 1), flags) };
+            cut_short = unsafe { !complete(fd, &mut *messages.add(done + result as usize - 1), flags) };
         }
         result
     })
 }
 
-/// Sends what is left of a message on a stream that had no room for all of it.
+/// Sends what is left of a message on a stream that had no room for all of it. Whether that worked.
 ///
 /// # Safety
 ///
 /// The message is one that was sent, in part at least.
-unsafe fn complete(fd: c_int, message: &mut mmsghdr, flags: c_int) {
+unsafe fn complete(fd: c_int, message: &mut mmsghdr, flags: c_int) -> bool {
     // SAFETY: the caller's word.
     let pieces: Pieces<'_> = unsafe { message_pieces(&message.msg_hdr) };
     let sent = message.msg_len as usize;
@@ -128,4 +132,5 @@ unsafe fn complete(fd: c_int, message: &mut mmsghdr, flags: c_int) {
         let more = unsafe { send_rest(fd, pieces, sent, flags) };
         message.msg_len += c_uint::try_from(more).unwrap_or(0);
     }
+    message.msg_len as usize == pieces.len()
 }

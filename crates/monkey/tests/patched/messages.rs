@@ -1,8 +1,11 @@
 //! `recvmmsg` and `sendmmsg`: several messages by one call.
 
+use std::cell::Cell;
+use std::io::Read;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::{io, mem, ptr};
 
 use greenlet::spawn;
@@ -129,7 +132,7 @@ fn all_messages_are_sent_and_each_of_them_whole() {
             (messages.send(&a, 0), messages.lens())
         });
         let mut all = Vec::new();
-        std::io::Read::read_to_end(&mut b, &mut all).unwrap();
+        b.read_to_end(&mut all).unwrap();
         assert_eq!(sending.join().unwrap(), (3, vec![LEN as u32; 3]));
         assert_eq!(all.len(), 3 * LEN);
     });
@@ -139,7 +142,7 @@ fn all_messages_are_sent_and_each_of_them_whole() {
 fn who_is_killed_is_told_what_was_done() {
     patched(|| {
         let (receiver, sender) = pair();
-        let counted = std::rc::Rc::new(std::cell::Cell::new(0));
+        let counted = Rc::new(Cell::new(0));
         let receiving = {
             let counted = counted.clone();
             spawn(move || counted.set(Messages::new(3, 8).receive(&receiver, 0, None)))
@@ -149,5 +152,31 @@ fn who_is_killed_is_told_what_was_done() {
         receiving.kill().unwrap();
         receiving.wait(None);
         assert_eq!(counted.get(), 1);
+    });
+}
+
+#[test]
+fn nothing_follows_a_message_that_was_cut_short() {
+    const LEN: usize = 1 << 20;
+    patched(|| {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        let told = Rc::new(Cell::new((0, 0)));
+        let sending = {
+            let told = told.clone();
+            spawn(move || {
+                let mut messages = Messages::new(2, LEN);
+                let count = messages.send(&a, 0);
+                told.set((count, messages.headers[0].msg_len as usize));
+            })
+        };
+        std::thread::yield_now();
+        b.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        // There is room again when it ends.
+        assert_eq!(b.read_to_end(&mut all).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(sending.kill_and_wait(None).unwrap());
+        b.read_to_end(&mut all).unwrap();
+        assert!(all.len() < LEN);
+        assert_eq!(told.get(), (1, all.len()));
     });
 }
