@@ -114,8 +114,13 @@ unsafe fn by_name(name: *const c_char, family: c_int) -> Question {
 }
 
 unsafe fn by_address(address: *const c_void, len: socklen_t, family: c_int) -> Question {
-    // SAFETY: the arguments of a call that was taken over.
-    let address = unsafe { std::slice::from_raw_parts(address.cast::<u8>(), len as usize) };
+    let is_right = matches!((family, len), (libc::AF_INET, 4) | (libc::AF_INET6, 16)) && !address.is_null();
+    let address = match is_right {
+        // SAFETY: the arguments of a call that was taken over.
+        true => unsafe { std::slice::from_raw_parts(address.cast::<u8>(), len as usize) },
+        // Which nobody has.
+        false => &[],
+    };
     Question::Address { address: address.to_vec(), family }
 }
 

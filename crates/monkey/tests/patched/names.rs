@@ -38,6 +38,16 @@ fn an_address_in_text_is_no_lookup() {
     });
 }
 
+#[test]
+fn an_address_that_is_none_has_no_name() {
+    patched(|| {
+        let addresses = [(null_mut(), 4), ([0_u8; 4].as_mut_ptr().cast(), u32::MAX)];
+        for (address, len) in addresses {
+            assert!(unsafe { gethostbyaddr(address, len, libc::AF_INET) }.is_null());
+        }
+    });
+}
+
 /// Spawns a lookup, which is not answered before `meanwhile` is done: the threads that answer are busy.
 fn look_up<R: 'static>(
     lookup: impl FnOnce() -> R + 'static,
