@@ -74,7 +74,8 @@ impl Selector {
     /// Watches a descriptor that may be anything, for one event. What is known of it from the last time
     /// goes with its description.
     pub(super) fn arm(&self, fd: RawFd, events: libc::c_short, key: Key) -> io::Result<()> {
-        let interest = i32::from(events) | libc::EPOLLONESHOT;
+        // What a `poll` asks for beyond its own events is nothing; here it would be other things.
+        let interest = i32::from(events.cast_unsigned()) | libc::EPOLLONESHOT;
         match self.control(libc::EPOLL_CTL_MOD, fd, interest, key.to_bits()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.control(libc::EPOLL_CTL_ADD, fd, interest, key.to_bits())

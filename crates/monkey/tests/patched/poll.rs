@@ -214,3 +214,17 @@ fn what_epoll_does_not_watch_is_polled_among_many() {
         assert_eq!(polling.join().unwrap(), 1);
     });
 }
+
+#[test]
+fn a_poll_for_more_than_there_is_lets_others_run() {
+    patched(|| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let polling = spawn(move || {
+            let mut fd = libc::pollfd { fd: reader.as_raw_fd(), events: -1, revents: 0 };
+            (unsafe { libc::poll(&mut fd, 1, LONG) }, fd.revents & libc::POLLIN)
+        });
+        std::thread::yield_now();
+        writer.write_all(b"x").unwrap();
+        assert_eq!(polling.join().unwrap(), (1, libc::POLLIN));
+    });
+}
