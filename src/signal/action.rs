@@ -42,8 +42,11 @@ impl Counted {
         if let Some(entry) = taken.get_mut(&signal) {
             entry.listeners += 1;
         } else {
-            // SAFETY: all zeroes is a valid action, with an empty mask.
+            // SAFETY: all zeroes is a valid action.
             let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+            // One signal at a time: the stack that std makes for them may have no room for more.
+            // SAFETY: writes the set.
+            unsafe { libc::sigfillset(&mut action.sa_mask) };
             action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
             // On the alternate stack: a greenlet's own may be small.
             action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;

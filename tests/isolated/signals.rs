@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenlet::process::Command;
-use greenlet::signal::{SIGCHLD, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, Signals, handle, wait};
+use greenlet::signal::{SIGCHLD, SIGCONT, SIGINT, SIGURG, SIGUSR1, SIGUSR2, SIGWINCH, Signals, handle, wait};
 use greenlet::sync::Event;
 use greenlet::{TimeoutError, sleep, spawn, with_timeout, yield_now};
 
@@ -269,6 +269,22 @@ fn listeners_come_and_go_under_a_stream_of_signals() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         drop(sending);
         assert_eq!(stays.wait(), SIGUSR1);
+    });
+}
+
+/// The stack that std has given the thread for signals has room for one or two of them at a time.
+#[test]
+fn signals_of_many_kinds_come_one_at_a_time() {
+    passes("signals::signals_of_many_kinds_come_one_at_a_time", || {
+        let kinds = [SIGUSR1, SIGUSR2, SIGWINCH, SIGURG, SIGCHLD, SIGCONT];
+        let _signals = Signals::new(kinds).unwrap();
+        // SAFETY: the thread is there until the process ends.
+        let me = unsafe { libc::pthread_self() };
+        let _sending = Sending::with(Duration::from_micros(10), SIGUSR1, move || {
+            // SAFETY: as above.
+            kinds.iter().for_each(|kind| assert_eq!(unsafe { libc::pthread_kill(me, *kind) }, 0));
+        });
+        (0..50).for_each(|_| sleep(MS));
     });
 }
 

@@ -18,9 +18,10 @@ pub(super) const SYMBOLS: &[&str] = &["vfork"];
 #[unsafe(naked)]
 unsafe extern "C" fn vfork() -> pid_t {
     #[cfg(target_arch = "x86_64")]
-    naked_asm!("sub rsp, 8", "call {which}", "add rsp, 8", "jmp rax", which = sym which);
+    naked_asm!("endbr64", "sub rsp, 8", "call {which}", "add rsp, 8", "jmp rax", which = sym which);
     #[cfg(target_arch = "aarch64")]
     naked_asm!(
+        "hint #34", // bti c
         "stp x29, x30, [sp, #-16]!",
         "bl {which}",
         "ldp x29, x30, [sp], #16",
