@@ -23,19 +23,22 @@ fn send(signal: i32) {
     assert_eq!(unsafe { libc::kill(libc::getpid(), signal) }, 0);
 }
 
-/// Sends a signal again and again from another thread, until dropped. None is on its way then.
+/// Sends signals again and again from another thread, until dropped.
 struct Sending {
-    signal: i32,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Sending {
+    /// To the thread that sends: it has handled all of them when it ends. One to the process could still be on
+    /// its way to some thread when nobody listens any more, or when the process ends and std takes the stack
+    /// away that it is handled on.
     fn new(pause: Duration, signal: i32) -> Self {
-        Self::with(pause, signal, move || send(signal))
+        // SAFETY: takes no memory.
+        Self::with(pause, move || assert_eq!(unsafe { libc::raise(signal) }, 0))
     }
 
-    fn with(pause: Duration, signal: i32, send: impl Fn() + Send + 'static) -> Self {
+    fn with(pause: Duration, send: impl Fn() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
@@ -44,7 +47,7 @@ impl Sending {
                 std::thread::sleep(pause);
             }
         });
-        Self { signal, stop, thread: Some(thread) }
+        Self { stop, thread: Some(thread) }
     }
 }
 
@@ -52,25 +55,6 @@ impl Drop for Sending {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap();
-        outlast(self.signal);
-    }
-}
-
-/// Waits until no signal is on its way. The thread that the system chose for one may be long in coming to run,
-/// and by then nobody might listen.
-fn outlast(signal: i32) {
-    let (mut this, mut old) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: there is room for what is asked for. What is on its way to the process shows where it is blocked.
-    unsafe {
-        libc::sigemptyset(this.as_mut_ptr());
-        libc::sigaddset(this.as_mut_ptr(), signal);
-        libc::pthread_sigmask(libc::SIG_BLOCK, this.as_ptr(), old.as_mut_ptr());
-        let mut pending = MaybeUninit::uninit();
-        while libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), signal) == 1
-        {
-            std::thread::yield_now();
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut());
     }
 }
 
@@ -280,7 +264,7 @@ fn signals_of_many_kinds_come_one_at_a_time() {
         let _signals = Signals::new(kinds).unwrap();
         // SAFETY: the thread is there until the process ends.
         let me = unsafe { libc::pthread_self() };
-        let _sending = Sending::with(Duration::from_micros(10), SIGUSR1, move || {
+        let _sending = Sending::with(Duration::from_micros(10), move || {
             // SAFETY: as above.
             kinds.iter().for_each(|kind| assert_eq!(unsafe { libc::pthread_kill(me, *kind) }, 0));
         });
@@ -311,7 +295,7 @@ fn a_wait_that_a_signal_interrupts_goes_on() {
         let _signals = Signals::new([SIGUSR1]).unwrap();
         // SAFETY: the thread is there until the process ends.
         let me = unsafe { libc::pthread_self() };
-        let _sending = Sending::with(Duration::from_micros(50), SIGUSR1, move || {
+        let _sending = Sending::with(Duration::from_micros(50), move || {
             // SAFETY: as above.
             assert_eq!(unsafe { libc::pthread_kill(me, SIGUSR1) }, 0);
         });

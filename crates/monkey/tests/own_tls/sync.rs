@@ -148,12 +148,17 @@ fn many_senders_and_the_root_use_one_channel() {
 fn a_channel_is_waited_at_for_its_time() {
     patched("sync::a_channel_is_waited_at_for_its_time", || {
         let (sender, receiver) = channel::<u8>();
+        let timed_out = Rc::new(Cell::new(false));
+        let told = timed_out.clone();
         let waiting = spawn(move || {
             assert_eq!(receiver.recv_timeout(MOMENT), Err(RecvTimeoutError::Timeout));
+            told.set(true);
             assert_eq!(receiver.recv_timeout(Duration::from_secs(1000)), Ok(5));
             assert_eq!(receiver.recv_timeout(Duration::from_secs(1000)), Err(RecvTimeoutError::Disconnected));
         });
-        thread::sleep(3 * MOMENT);
+        while !timed_out.get() {
+            thread::sleep(MOMENT);
+        }
         sender.send(5).unwrap();
         drop(sender);
         waiting.join().unwrap();
