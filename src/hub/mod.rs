@@ -8,6 +8,7 @@
 //! Parking and waking allocate nothing and take no lock. This floor knows nothing of tasks,
 //! sockets or timeouts; it must never run user code but timer calls, and never lose a wake.
 
+mod counted;
 #[cfg(target_os = "linux")]
 pub mod embed;
 mod end;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use std::thread::panicking;
 use std::time::Instant;
 
+pub(crate) use self::counted::{Count, Counted};
 pub(crate) use self::fiber::{Cause, Fiber, FiberState, Interrupt, OnUnrun, Unrun};
 pub use self::fork::after_fork;
 pub(crate) use self::fork::forks;

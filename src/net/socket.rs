@@ -39,7 +39,7 @@ pub(super) fn connect(fd: OwnedFd, address: &SystemAddr, until: Option<Instant>)
 /// Waits for a connection. One is taken a round: others run, and other processes that listen get
 /// theirs, before this greenlet takes the next.
 #[track_caller]
-pub(super) fn accept(listener: &SourceRef) -> io::Result<(OwnedFd, SystemAddr)> {
+pub(super) fn accept(listener: &Source) -> io::Result<(OwnedFd, SystemAddr)> {
     let accepted = listener.perform(Direction::Read, "a connection", sys::accept)?;
     hub::here().use_up_budget();
     Ok(accepted)
@@ -48,7 +48,7 @@ pub(super) fn accept(listener: &SourceRef) -> io::Result<(OwnedFd, SystemAddr)> 
 /// Receives from a byte stream, of which a part means that there is no more for now.
 #[track_caller]
 #[inline]
-pub(super) fn read(source: &SourceRef, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read(source: &Source, buffer: &mut [u8]) -> io::Result<usize> {
     let count = receive(source, buffer, 0)?;
     if count < buffer.len() && count > 0 {
         source.note_drained(Direction::Read);
@@ -58,18 +58,18 @@ pub(super) fn read(source: &SourceRef, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[track_caller]
 #[inline]
-pub(super) fn receive(source: &SourceRef, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
+pub(super) fn receive(source: &Source, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     source.perform(Direction::Read, DATA, |fd| sys::receive(fd, buffer, flags))
 }
 
 #[track_caller]
-pub(super) fn receive_vectored(source: &SourceRef, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+pub(super) fn receive_vectored(source: &Source, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     source.perform(Direction::Read, DATA, |fd| sys::receive_vectored(fd, buffers))
 }
 
 #[track_caller]
 pub(super) fn receive_from<A: TryFrom<SystemAddr, Error = io::Error>>(
-    source: &SourceRef,
+    source: &Source,
     buffer: &mut [u8],
     flags: libc::c_int,
 ) -> io::Result<(usize, A)> {
@@ -81,7 +81,7 @@ pub(super) fn receive_from<A: TryFrom<SystemAddr, Error = io::Error>>(
 /// Sends to a byte stream, which takes a part if it has no room for more.
 #[track_caller]
 #[inline]
-pub(super) fn write(source: &SourceRef, buffer: &[u8]) -> io::Result<usize> {
+pub(super) fn write(source: &Source, buffer: &[u8]) -> io::Result<usize> {
     let count = send(source, buffer)?;
     if count < buffer.len() {
         source.note_drained(Direction::Write);
@@ -91,17 +91,17 @@ pub(super) fn write(source: &SourceRef, buffer: &[u8]) -> io::Result<usize> {
 
 #[track_caller]
 #[inline]
-pub(super) fn send(source: &SourceRef, buffer: &[u8]) -> io::Result<usize> {
+pub(super) fn send(source: &Source, buffer: &[u8]) -> io::Result<usize> {
     source.perform(Direction::Write, ROOM, |fd| sys::send(fd, buffer))
 }
 
 #[track_caller]
-pub(super) fn send_vectored(source: &SourceRef, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn send_vectored(source: &Source, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     source.perform(Direction::Write, ROOM, |fd| sys::send_vectored(fd, buffers))
 }
 
 #[track_caller]
-pub(super) fn send_to(source: &SourceRef, buffer: &[u8], address: &SystemAddr) -> io::Result<usize> {
+pub(super) fn send_to(source: &Source, buffer: &[u8], address: &SystemAddr) -> io::Result<usize> {
     source.perform(Direction::Write, ROOM, |fd| sys::send_to(fd, buffer, address))
 }
 

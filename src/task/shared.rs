@@ -4,7 +4,7 @@
 //! this file and in [`memory`]; neither knows how a task is run or ended.
 
 use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::mem::{self, ManuallyDrop};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use std::ptr::{self, NonNull};
 use super::TaskError;
 use super::rare::Rare;
 use crate::hub::memory::{self, Size};
-use crate::hub::{Fiber, WaitQueue};
+use crate::hub::{self, Count, Fiber, WaitQueue};
 
 /// What is known of a task without its types. The hub's record comes first: the address of the one
 /// is that of the other.
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     kind: &'static Kind,
     /// Who waits for the end.
     pub(super) waiting: WaitQueue,
-    rare: UnsafeCell<Option<Box<Rare>>>,
+    rare: OnceCell<Box<Rare>>,
     /// The number of its greenlet, and of the one that spawned it.
     pub(super) id: u64,
     pub(super) spawner: u64,
@@ -93,10 +93,8 @@ impl Shared {
     /// Whether there is anything to drop.
     #[inline]
     fn owns_something(&self) -> bool {
-        // SAFETY: only looked at.
-        let rare = unsafe { &*self.rare.get() };
         let taken = self.taken.get() || self.stage.get() == Stage::Running;
-        !taken || self.fiber.has_interrupts() || rare.is_some()
+        !taken || self.fiber.has_interrupts() || self.rare().is_some()
     }
 
     /// Whether it has ended without a panic; a kill is not one.
@@ -107,8 +105,7 @@ impl Shared {
     /// What few tasks have, if this one has it.
     #[inline]
     pub(super) fn rare(&self) -> Option<&Rare> {
-        // SAFETY: once made it stays as long as the task.
-        unsafe { (*self.rare.get()).as_deref() }
+        self.rare.get().map(|rare| &**rare)
     }
 
     pub(super) fn rare_or_new(&self) -> &Rare {
@@ -117,18 +114,14 @@ impl Shared {
 
     #[cold]
     fn make_rare(&self) -> &Rare {
-        let made = Box::<Rare>::default();
         // An allocator that waited has let others run, and one of them may have made it.
-        if self.rare().is_none() {
-            // SAFETY: nobody has a reference to what is not there.
-            unsafe { *self.rare.get() = Some(made) };
-        }
+        let _ = self.rare.set(Box::default());
         self.rare().expect("made by somebody")
     }
 }
 
-/// A counted pointer to a task.
-pub(super) struct Counted(NonNull<Shared>);
+/// Keeps a task.
+pub(super) type Counted = hub::Counted<Shared>;
 
 impl Counted {
     /// A task that has not begun to run, with one count.
@@ -145,7 +138,7 @@ impl Counted {
             fiber,
             kind,
             waiting: WaitQueue::new(),
-            rare: UnsafeCell::new(None),
+            rare: OnceCell::new(),
             id,
             spawner,
             refs: Cell::new(1),
@@ -156,24 +149,13 @@ impl Counted {
         let slot = UnsafeCell::new(Slot { body: ManuallyDrop::new(body) });
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe { whole.write(Whole { shared, slot }) };
-        Self(whole.cast())
-    }
-
-    /// Gives this count up, unless it is the last one.
-    #[inline]
-    pub(super) fn into_last(self) -> Option<Self> {
-        let left = self.refs.get() - 1;
-        if left == 0 {
-            return Some(self);
-        }
-        self.refs.set(left);
-        mem::forget(self);
-        None
+        // SAFETY: just made, with this count.
+        unsafe { Self::from_raw(whole.cast()) }
     }
 
     /// The hub's record of the task, which is the task.
     pub(super) fn as_record(&self) -> *mut () {
-        self.0.as_ptr().cast()
+        self.as_raw().as_ptr().cast()
     }
 
     /// One more count of the task of a record.
@@ -182,8 +164,8 @@ impl Counted {
     ///
     /// It is from [`as_record`](Self::as_record), and the task is there.
     pub(super) unsafe fn of_record(record: NonNull<()>) -> Self {
-        // SAFETY: the caller's word.
-        ManuallyDrop::new(Self(record.cast())).deref().clone()
+        // SAFETY: the caller's word. The count that this is not is not given up, either.
+        unsafe { ManuallyDrop::new(Self::from_raw(record.cast())).deref().clone() }
     }
 
     /// Calls the body; ends the task with its value, or returns what unwound it.
@@ -257,56 +239,28 @@ impl Counted {
 
     fn slot(&self) -> NonNull<()> {
         // SAFETY: every `Shared` is the beginning of a `Whole`.
-        unsafe { self.0.cast::<()>().byte_add(self.kind.slot) }
+        unsafe { self.as_raw().cast::<()>().byte_add(self.kind.slot) }
     }
 }
 
-impl Deref for Counted {
-    type Target = Shared;
+// SAFETY: the field is private to this file, which only gives it its first value.
+unsafe impl Count for Shared {
+    #[inline]
+    fn refs(&self) -> &Cell<u32> {
+        &self.refs
+    }
 
     #[inline]
-    fn deref(&self) -> &Shared {
-        // SAFETY: kept by this count.
-        unsafe { self.0.as_ref() }
-    }
-}
-
-impl Clone for Counted {
-    #[inline]
-    fn clone(&self) -> Self {
-        let refs = self.refs.get().checked_add(1).expect("fewer than 2^32 handles of one task");
-        self.refs.set(refs);
-        Self(self.0)
-    }
-}
-
-impl Drop for Counted {
-    #[inline]
-    fn drop(&mut self) {
-        let left = self.refs.get() - 1;
-        self.refs.set(left);
-        if left == 0 {
-            // SAFETY: that was the last count.
-            unsafe { free(self.0) };
-        }
-    }
-}
-
-/// Ends the life of a task in memory.
-///
-/// # Safety
-///
-/// Nobody has the task any more.
-#[inline]
-unsafe fn free(shared: NonNull<Shared>) {
-    // SAFETY: still there.
-    let this = unsafe { shared.as_ref() };
-    // SAFETY: the caller's word.
-    unsafe {
-        if this.owns_something() {
-            drop_and_free(shared);
-        } else {
-            memory::give_back(shared.cast(), &this.kind.size);
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: still there.
+        let shared = unsafe { this.as_ref() };
+        // SAFETY: the caller's word.
+        unsafe {
+            if shared.owns_something() {
+                drop_and_free(this);
+            } else {
+                memory::give_back(this.cast(), &shared.kind.size);
+            }
         }
     }
 }
@@ -315,13 +269,13 @@ unsafe fn free(shared: NonNull<Shared>) {
 ///
 /// # Safety
 ///
-/// As for [`free`].
+/// As for [`Count::free`].
 #[inline(never)]
 unsafe fn drop_and_free(shared: NonNull<Shared>) {
     struct GiveBack(NonNull<Shared>, &'static Size);
     impl Drop for GiveBack {
         fn drop(&mut self) {
-            // SAFETY: by the word given to `free`.
+            // SAFETY: by the word given to `Count::free`.
             unsafe { memory::give_back(self.0.cast(), self.1) };
         }
     }

@@ -6,8 +6,8 @@
 //!
 //! That takes a C library whose layout is known: glibc, and a processor and a kernel that let programs set
 //! the thread base. What differs between architectures is in one file for each, behind the same names.
-//! [`probe`] tries it all before anything relies on it, and says what is missing. This floor knows nothing of greenlets, and never changes the storage in force but for the
-//! time of a call.
+//! [`probe`] tries it all before anything relies on it, and says what is missing. This floor knows nothing
+//! of greenlets, and never changes the storage in force but for the time of a call.
 
 #[cfg(all(own_tls, target_arch = "aarch64"))]
 mod aarch64;

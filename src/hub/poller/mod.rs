@@ -19,7 +19,6 @@ mod poll;
 mod portable;
 mod selector;
 mod source;
-mod source_ref;
 mod table;
 
 use std::cell::{Cell, RefCell};
@@ -34,8 +33,7 @@ use table::{Key, Table};
 pub use backend::{Backend, UnknownBackend};
 pub(crate) use outside::Outsider;
 pub(crate) use selector::Waker;
-pub(crate) use source::{Direction, Source};
-pub(crate) use source_ref::SourceRef;
+pub(crate) use source::{Direction, Source, SourceRef};
 
 /// What an event says.
 #[derive(Clone, Copy, Debug, Default)]

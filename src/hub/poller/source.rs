@@ -4,13 +4,14 @@ use std::cell::{Cell, OnceCell};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use super::source_ref::SourceRef;
 use super::table::Age;
 use super::{Readiness, dead};
-use crate::hub::{self, Fiber, Hub, WaitQueue};
+use crate::hub::memory::{self, Size};
+use crate::hub::{self, Count, Counted, Fiber, Hub, WaitQueue};
 use crate::time::deadline;
 
 /// What a greenlet wants to do with a descriptor.
@@ -24,8 +25,7 @@ pub(crate) enum Direction {
 /// [`SourceRef`], so it does not move. Several greenlets may wait, in either direction.
 pub(crate) struct Source {
     fd: RawFd,
-    /// How many refer to it.
-    pub(super) refs: Cell<u32>,
+    refs: Cell<u32>,
     /// By which the poller knows it; zero if it does not.
     age: Cell<Age>,
     /// Whether an operation is worth trying, by direction.
@@ -40,6 +40,12 @@ pub(crate) struct Source {
     short_is_all: Cell<bool>,
     standing: Cell<Standing>,
 }
+
+/// Keeps a source.
+pub(crate) type SourceRef = Counted<Source>;
+
+/// What a source takes.
+static SIZE: Size = Size::of::<Source>();
 
 /// Whose the descriptor is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,9 +66,8 @@ const _: () = assert!(size_of::<Source>() <= 40);
 impl Source {
     /// Takes over a descriptor that does not block: by its mode, or because each operation asks not
     /// to.
-    #[expect(clippy::new_ret_no_self, reason = "there is none but behind a reference")]
     pub(crate) fn new(fd: OwnedFd) -> SourceRef {
-        SourceRef::new(Self {
+        let source = Self {
             fd: ManuallyDrop::new(fd).as_raw_fd(),
             refs: Cell::new(1),
             age: Cell::new(0),
@@ -71,7 +76,13 @@ impl Source {
             timeouts: OnceCell::new(),
             short_is_all: Cell::new(false),
             standing: Cell::new(Standing::Private),
-        })
+        };
+        let place = memory::take(&SIZE).cast();
+        // SAFETY: memory of this size, which is nobody else's; the count that it begins with is this one.
+        unsafe {
+            place.write(source);
+            SourceRef::from_raw(place)
+        }
     }
 
     #[inline]
@@ -333,6 +344,21 @@ impl SourceRef {
         self.standing.set(Standing::GivenAway);
         // SAFETY: it was ours, and the source, which ends here, does not close it any more.
         Ok(unsafe { OwnedFd::from_raw_fd(self.fd) })
+    }
+}
+
+// SAFETY: the field is private to this file, which only gives it its first value.
+unsafe impl Count for Source {
+    fn refs(&self) -> &Cell<u32> {
+        &self.refs
+    }
+
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: the caller's word; it was written to memory of this size by `new`.
+        unsafe {
+            this.drop_in_place();
+            memory::give_back(this.cast(), &SIZE);
+        }
     }
 }
 
