@@ -48,8 +48,8 @@ fn timers_fire_in_a_foreign_loop_which_sleeps_until_they_do() {
     let guest = guest();
     let sleepers: Vec<_> = (1..=3).map(|n| spawn(move || sleep(Duration::from_millis(20 * n)))).collect();
     let waits = run_until(&guest, || sleepers.iter().all(|task| task.is_finished()));
-    // Each of them may be early by what the system's clocks differ in.
-    assert!((3..30).contains(&waits), "{waits} waits for three timers");
+    // One for each, if nothing holds the process up, and another where the system's clocks differ.
+    assert!(waits < 30, "{waits} waits for three timers");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::sync::{Condvar, Mutex, RLock, RwLock};
+use greenlet::sync::{Condvar, Event, Mutex, RLock, RwLock};
 use greenlet::{join_all, sleep, spawn, yield_now};
 
 use crate::common::{FOREVER, Log, MS, end, settle};
@@ -17,17 +17,20 @@ fn an_rlock_counts_how_often_its_holder_has_taken_it() {
     let inner = lock.try_acquire().unwrap();
     let timed = lock.acquire_timeout(MS).unwrap();
     assert!(lock.is_locked() && lock.is_held());
+    let gave_up = Rc::new(Event::new());
     let other = spawn({
-        let lock = lock.clone();
+        let (lock, gave_up) = (lock.clone(), gave_up.clone());
         move || {
             assert!(lock.is_locked() && !lock.is_held());
             assert!(lock.try_acquire().is_none() && lock.acquire_timeout(MS).is_none());
+            gave_up.set();
             drop(lock.acquire());
         }
     });
     drop(outer);
     drop(timed);
-    sleep(5 * MS);
+    gave_up.wait();
+    settle();
     assert!(!other.is_finished() && lock.is_held());
     drop(inner);
     other.join().unwrap();

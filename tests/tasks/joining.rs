@@ -43,10 +43,15 @@ fn join_returns_the_result_or_says_why_there_is_none() {
 /// gevent 32.
 #[test]
 fn join_with_a_timeout_gives_the_handle_back_and_wait_says_no() {
-    let task = spawn(|| sleep(5 * MS));
+    let event = Rc::new(Event::new());
+    let task = spawn({
+        let event = event.clone();
+        move || event.wait()
+    });
     assert!(task.result().is_none());
-    assert!(!task.wait(Some(Duration::ZERO)));
+    assert!(!task.wait(Some(MS)));
     let task = task.join_timeout(Duration::ZERO).unwrap_err();
+    event.set();
     task.join_timeout(FOREVER).unwrap().unwrap();
 }
 
