@@ -1,10 +1,11 @@
 //! An allocator that calls what is taken over: its own lock for one, and if it is told so, much else.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::c_int;
 use std::os::fd::IntoRawFd;
 use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -19,15 +20,23 @@ static LOCK: Mutex<()> = Mutex::new(());
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The two ends of a pipe, if allocations are to wait, and to go through it.
-static PIPE: [AtomicI32; 2] = [const { AtomicI32::new(-1) }; 2];
+/// Whether allocations are to wait.
+static DAWDLING: AtomicBool = AtomicBool::new(false);
+/// The two ends of a pipe that they go through then.
+static PIPE: OnceLock<[c_int; 2]> = OnceLock::new();
+
+fn make_pipe() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    PIPE.set([reader.into_raw_fd(), writer.into_raw_fd()]).unwrap();
+}
+
+fn let_allocations_wait(wait: bool) {
+    DAWDLING.store(wait, Ordering::Relaxed);
+}
 
 /// Waits in several ways.
 fn dawdle() {
-    let [reader, writer] = [0, 1].map(|end| PIPE[end].load(Ordering::Relaxed));
-    if reader < 0 {
-        return;
-    }
+    let Some(&[reader, writer]) = PIPE.get().filter(|_| DAWDLING.load(Ordering::Relaxed)) else { return };
     let moment = libc::timespec { tv_sec: 0, tv_nsec: 1000 };
     let mut byte = 0_u8;
     unsafe {
@@ -130,12 +139,9 @@ fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
         use std::os::unix::net::UnixStream;
         use std::sync::{Arc, mpsc};
 
-        let (reader, writer) = std::io::pipe().unwrap();
-        let ends = [reader.into_raw_fd(), writer.into_raw_fd()];
+        make_pipe();
         greenlet_monkey::patch_all().unwrap();
-        for (end, fd) in PIPE.iter().zip(ends) {
-            end.store(fd, Ordering::Relaxed);
-        }
+        let_allocations_wait(true);
         let sum = Arc::new(Mutex::new(0));
         let (sender, receiver) = mpsc::channel();
         let tasks: Vec<_> = (0..10_usize)
@@ -167,7 +173,7 @@ fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
         assert_eq!(*sum.lock().unwrap(), 10 * (1..50).sum::<usize>());
         assert_eq!(receiver.try_iter().count(), 10 * 49);
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
-        PIPE[0].store(-1, Ordering::Relaxed);
+        let_allocations_wait(false);
     });
 }
 
@@ -177,24 +183,22 @@ fn a_task_that_ends_has_a_stack_made_for_the_next_one_while_nobody_else_runs() {
     super::isolated(
         "allocator::a_task_that_ends_has_a_stack_made_for_the_next_one_while_nobody_else_runs",
         || {
+            make_pipe();
             greenlet_monkey::patch_all().unwrap();
-            let (reader, writer) = std::io::pipe().unwrap();
-            let reader = reader.into_raw_fd();
-            PIPE[1].store(writer.into_raw_fd(), Ordering::Relaxed);
             // Every other one keeps its stack for a while. From the end of one to the begin of the next, allocations
             // wait.
             let task = |n| {
                 spawn(move || {
-                    PIPE[0].store(-1, Ordering::Relaxed);
+                    let_allocations_wait(false);
                     if n % 2 == 0 {
                         thread::sleep(Duration::from_millis(100));
                     }
-                    PIPE[0].store(reader, Ordering::Relaxed);
+                    let_allocations_wait(true);
                 })
             };
             let tasks: Vec<_> = (0..600).map(task).collect();
             tasks.into_iter().for_each(|task| task.join().unwrap());
-            PIPE[0].store(-1, Ordering::Relaxed);
+            let_allocations_wait(false);
         },
     );
 }
@@ -209,16 +213,14 @@ fn a_greenlet_may_wait_for_the_first_time_while_room_is_made_for_its_local_data(
     super::isolated(
         "allocator::a_greenlet_may_wait_for_the_first_time_while_room_is_made_for_its_local_data",
         || {
+            make_pipe();
             greenlet_monkey::patch_all().unwrap();
-            let (reader, writer) = std::io::pipe().unwrap();
-            let reader = reader.into_raw_fd();
-            PIPE[1].store(writer.into_raw_fd(), Ordering::Relaxed);
-            let root = thread::spawn(move || {
+            let root = thread::spawn(|| {
                 // There is a hub, which has not seen the root yet.
                 drop(HubHandle::current());
-                PIPE[0].store(reader, Ordering::Relaxed);
+                let_allocations_wait(true);
                 KEPT_HERE.with(|kept| assert_eq!(*kept, 7));
-                PIPE[0].store(-1, Ordering::Relaxed);
+                let_allocations_wait(false);
                 // What was freed is somebody else's now.
                 let others: Vec<_> = (0..64).map(|n| vec![u8::MAX; 16 * n]).collect();
                 thread::sleep(Duration::from_millis(1));

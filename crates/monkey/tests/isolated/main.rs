@@ -8,6 +8,7 @@ mod fork;
 mod inert;
 #[path = "../common/isolation.rs"]
 mod isolation;
+mod poll;
 mod scale;
 
 use isolation::isolated;

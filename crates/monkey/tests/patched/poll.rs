@@ -148,8 +148,8 @@ fn nothing_to_wait_for_but_time() {
     patched(|| {
         let start = std::time::Instant::now();
         let other = spawn(|| std::thread::sleep(Duration::from_millis(1)));
-        assert_eq!(unsafe { libc::poll(ptr::null_mut(), 0, 5) }, 0);
-        assert!(start.elapsed() >= Duration::from_millis(5));
+        assert_eq!(unsafe { libc::poll(ptr::null_mut(), 0, 100) }, 0);
+        assert!(start.elapsed() >= Duration::from_millis(100));
         assert!(other.is_finished(), "others ran meanwhile");
     });
 }
@@ -212,19 +212,5 @@ fn what_epoll_does_not_watch_is_polled_among_many() {
         assert!(!polling.is_finished());
         writers[0].write_all(b"x").unwrap();
         assert_eq!(polling.join().unwrap(), 1);
-    });
-}
-
-#[test]
-fn a_poll_for_more_than_there_is_lets_others_run() {
-    patched(|| {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        let polling = spawn(move || {
-            let mut fd = libc::pollfd { fd: reader.as_raw_fd(), events: -1, revents: 0 };
-            (unsafe { libc::poll(&mut fd, 1, LONG) }, fd.revents & libc::POLLIN)
-        });
-        std::thread::yield_now();
-        writer.write_all(b"x").unwrap();
-        assert_eq!(polling.join().unwrap(), (1, libc::POLLIN));
     });
 }

@@ -32,15 +32,16 @@ fn a_thousand_sleep_at_the_same_time() {
 fn who_sleeps_less_wakes_first_whatever_function_it_calls() {
     /// A function, and for how many milliseconds it sleeps.
     type Sleep = (u64, fn());
+    // Far enough apart for a process that is held up for a while as they begin.
     const SLEEPS: [Sleep; 5] = [
-        (60, || thread::sleep(Duration::from_millis(60))),
-        (50, || assert_eq!(unsafe { libc::usleep(50_000) }, 0)),
-        (40, || {
-            let time = libc::timespec { tv_sec: 0, tv_nsec: 40_000_000 };
+        (200, || thread::sleep(Duration::from_millis(200))),
+        (160, || assert_eq!(unsafe { libc::usleep(160_000) }, 0)),
+        (120, || {
+            let time = libc::timespec { tv_sec: 0, tv_nsec: 120_000_000 };
             assert_eq!(unsafe { libc::nanosleep(&time, std::ptr::null_mut()) }, 0);
         }),
-        (30, || sleep_until(libc::CLOCK_MONOTONIC, Duration::from_millis(30))),
-        (20, || sleep_until(libc::CLOCK_REALTIME, Duration::from_millis(20))),
+        (80, || sleep_until(libc::CLOCK_MONOTONIC, Duration::from_millis(80))),
+        (40, || sleep_until(libc::CLOCK_REALTIME, Duration::from_millis(40))),
     ];
     let order = patched(|| {
         let (order, start) = (Rc::new(Cell::new(Vec::new())), Instant::now());
@@ -56,7 +57,7 @@ fn who_sleeps_less_wakes_first_whatever_function_it_calls() {
         }));
         order.take()
     });
-    assert_eq!(order, [20, 30, 40, 50, 60]);
+    assert_eq!(order, [40, 80, 120, 160, 200]);
 }
 
 fn sleep_until(clock: libc::clockid_t, after: Duration) {
