@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 
 use super::poller::Outsider;
 use super::remote::Remote;
+pub use super::signals::{OnSignal, note_signal, until_signal};
 use super::wait_queue::Node;
 use super::{BUDGET, Cause, Fiber, FiberState, Hub, Interrupt, existing};
 use crate::greenlet::tag::Wake;
@@ -57,6 +58,8 @@ pub enum Ended {
     TimedOut,
     /// The greenlet was killed or its time is over, and is to come to its end.
     Interrupted,
+    /// A signal has been handled, and the wait was one [until then](until_signal).
+    Signalled,
     /// The descriptor was [closed](close_fd) meanwhile; its number may be another's by now.
     Closed,
     /// The system does not watch this kind of descriptor: operations never wait, as those of a file,
@@ -144,7 +147,7 @@ pub fn disown() {
     }
 }
 
-fn hub_at_rest<'a>() -> Option<&'a Hub> {
+pub(super) fn hub_at_rest<'a>() -> Option<&'a Hub> {
     existing().filter(|hub| hub.is_at_rest())
 }
 

@@ -23,6 +23,8 @@ mod remote;
 mod rounds;
 mod run_on;
 mod run_queue;
+#[cfg(target_os = "linux")]
+mod signals;
 mod timers;
 mod unpark;
 mod wait_queue;
@@ -99,6 +101,9 @@ pub(crate) struct Hub {
     last_waits: Cell<Option<Instant>>,
     /// Between rounds: who runs now does the hub's work.
     turning: Cell<bool>,
+    /// Greenlets whose waits end when a signal is handled.
+    #[cfg(target_os = "linux")]
+    signals: signals::SignalWaiters,
     /// How many greenlets wait for a [`Sleeper`](embed::Sleeper) to be woken.
     #[cfg(target_os = "linux")]
     sleepers: Cell<usize>,
@@ -221,6 +226,8 @@ impl Hub {
             #[cfg(target_os = "linux")]
             last_waits: Cell::new(None),
             turning: Cell::new(false),
+            #[cfg(target_os = "linux")]
+            signals: signals::SignalWaiters::default(),
             #[cfg(target_os = "linux")]
             sleepers: Cell::new(0),
             #[cfg(target_os = "linux")]

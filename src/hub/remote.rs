@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 #[cfg(target_os = "linux")]
 use std::ptr;
 use std::ptr::NonNull;
-#[cfg(target_os = "linux")]
-use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicPtr, AtomicU8};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use slab::Slab;
@@ -37,6 +37,9 @@ pub(crate) struct Remote {
     /// A [`Bell`] was rung.
     rung: AtomicBool,
     sleeping: AtomicBool,
+    /// Signals have been handled, [of such kinds](super::signals).
+    #[cfg(target_os = "linux")]
+    signals: AtomicU8,
     /// How many [`Line`]s there are.
     lines: AtomicUsize,
     /// Sleepers that were woken, the last one first.
@@ -51,6 +54,8 @@ impl Remote {
             inbox: Mutex::new(Some(Vec::new())),
             posted: AtomicBool::new(false),
             rung: AtomicBool::new(false),
+            #[cfg(target_os = "linux")]
+            signals: AtomicU8::new(0),
             sleeping: AtomicBool::new(false),
             lines: AtomicUsize::new(0),
             #[cfg(target_os = "linux")]
@@ -123,7 +128,13 @@ impl Remote {
             hub.wake_for_bell();
         }
         #[cfg(target_os = "linux")]
-        self.wake_sleepers(hub);
+        {
+            self.wake_sleepers(hub);
+            match self.signals.swap(0, Ordering::SeqCst) {
+                0 => {}
+                handled => hub.signals.wake(hub, handled),
+            }
+        }
         // The two vectors change places, so that neither grows anew each time.
         let mut posts = hub.seen_posts.take();
         if let Some(inbox) = self.inbox().as_mut() {
@@ -137,6 +148,13 @@ impl Remote {
         }
         posts.shrink_to(KEPT_ROOM);
         hub.seen_posts.set(posts);
+    }
+
+    /// Takes no lock and allocates nothing.
+    #[cfg(target_os = "linux")]
+    pub(super) fn note_signal(&self, kind: u8) {
+        self.signals.fetch_or(kind, Ordering::SeqCst);
+        self.call_attention();
     }
 
     /// Has the hub note that a sleeper is woken. Takes no lock and allocates nothing. The sleeper exists until

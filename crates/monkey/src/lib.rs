@@ -46,6 +46,9 @@
 //! the value of `errno` after a call. A write in blocking mode writes all. `connect` sets `O_NONBLOCK` for
 //! the time of one system call, on a socket in blocking mode; nothing else touches a mode.
 //!
+//! **A signal** that the thread has handled ends the calls that its greenlets are parked in with `EINTR`, where it would
+//! have ended a blocking call of the thread: `SA_RESTART` means what it meant. Not in a statically linked program.
+//!
 //! **A kill or a timeout** does not unwind through a call that was taken over, because C frames and std's own
 //! may be in between. A call on a descriptor fails with `ECANCELED`, a sleep ends early, a wait for a lock or a
 //! condition variable wakes once for no reason. What is to be raised stays due, and every further call

@@ -26,12 +26,23 @@ pub enum Part {
     Names,
     /// `syscall`, for the futexes of which std makes its locks.
     Sync,
+    /// `sigaction`, `signal` and their kin, so that a handler ends the calls that its thread's greenlets are parked
+    /// in, with `EINTR`, as far as it would end such a call of the thread; and `pause`.
+    Signals,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Socket, Self::Time, Self::Poll, Self::Process, Self::Files, Self::Names, Self::Sync];
+    pub const ALL: [Self; 8] = [
+        Self::Socket,
+        Self::Time,
+        Self::Poll,
+        Self::Process,
+        Self::Files,
+        Self::Names,
+        Self::Sync,
+        Self::Signals,
+    ];
 
     const fn bit(self) -> u8 {
         1 << self as u8
@@ -130,6 +141,11 @@ impl Patch {
         self.part(Part::Sync, on)
     }
 
+    /// [`Part::Signals`].
+    pub fn signals(self, on: bool) -> Self {
+        self.part(Part::Signals, on)
+    }
+
     /// Has greenlets that are made from then on have thread-local storage of their own, where that is
     /// possible: to std and to C each of them is a thread. [`own_tls`](crate::own_tls) says what has become
     /// of it. The builder's `own_tls` and `shared_tls` decide for one greenlet.
@@ -151,6 +167,7 @@ impl Patch {
     pub fn apply(self) -> Result<(), Unsupported> {
         linux::prepare(self)?;
         ON.fetch_or(self.parts, Ordering::Relaxed);
+        linux::take_over_what_is_there(self);
         #[cfg(feature = "own-tls")]
         if self.own_tls {
             storage::turn_on();

@@ -46,7 +46,6 @@ const LEFT: &[(&str, &str)] = &[
     ("ioctl", "std asks for FIONBIO, FIOCLEX and the like"),
     ("open64", "a FIFO that nobody has opened at its other end"),
     ("openat64", "as open64"),
-    ("pause", "std has a thread wait here for the end of the process"),
     ("pidfd_spawnp", "waits inside libc until the child has begun its program"),
     ("posix_spawnp", "as pidfd_spawnp"),
     ("pread64", "files"),

@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended, Sleeper};
+use greenlet::hub::embed::{self, Ended, OnSignal, Sleeper, until_signal};
 
 use super::raw::{call, call3, errno, error, set_errno};
 use crate::Part;
 
 pub(super) const CANCELED: isize = error(libc::ECANCELED);
+const INTERRUPTED: isize = error(libc::EINTR);
 pub(super) const WOULD_BLOCK: isize = error(libc::EAGAIN);
 /// What an operation says that cannot be asked not to block. No result of a system call.
 pub(super) const CANNOT_ASK: isize = isize::MIN;
@@ -50,8 +51,10 @@ impl Call {
     /// Does the operation as soon as it would not block. Its results are the kernel's.
     #[inline]
     pub(super) fn perform(self, mut operation: impl FnMut(How) -> isize) -> isize {
-        if embed::spend_budget() && self.yield_for_others() == Ended::Interrupted {
-            return CANCELED;
+        if embed::spend_budget()
+            && let Some(error) = failure(self.yield_for_others())
+        {
+            return error;
         }
         match operation(How::Try) {
             WOULD_BLOCK => self.wait_and_perform(&mut operation, true),
@@ -106,16 +109,18 @@ impl Call {
                 true => CANCELED,
             };
         }
-        let mut patience = Patience::default();
         let deadline = self.deadline();
+        let mut patience = Patience::new(self.part, on_signal(deadline));
         loop {
             if can_ask || !is_ready(self.fd, self.events) {
-                match self.wait(deadline) {
-                    Ended::Woken => {}
+                let ended = self.wait(deadline);
+                if let Some(error) = failure(ended) {
+                    return error;
+                }
+                match ended {
                     Ended::TimedOut => return WOULD_BLOCK,
-                    Ended::Interrupted => return CANCELED,
-                    Ended::Closed => return error(libc::EBADF),
                     Ended::CannotWatch => return operation(How::Block),
+                    _ => {}
                 }
             }
             let result = match can_ask {
@@ -126,15 +131,16 @@ impl Call {
             if result != WOULD_BLOCK {
                 return result;
             }
-            if patience.after_a_vain_wake(self.part, deadline) == Ended::Interrupted {
-                return CANCELED;
+            if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
+                return error;
             }
         }
     }
 
     /// Waits until the operation is worth trying.
     pub(super) fn wait(self, deadline: Option<Instant>) -> Ended {
-        parked(self.part, || embed::wait_for_fds([(self.fd, self.events)], deadline))
+        let wait = || embed::wait_for_fds([(self.fd, self.events)], deadline);
+        parked(self.part, || until_signal(on_signal(deadline), wait))
     }
 
     /// When the socket's own limit is over; `None` if it has none, or is no socket.
@@ -145,22 +151,42 @@ impl Call {
     }
 }
 
+/// What an operation on a descriptor does when a signal has been handled: with a time limit it is not done again.
+pub(super) fn on_signal(deadline: Option<Instant>) -> OnSignal {
+    if deadline.is_some() { OnSignal::End } else { OnSignal::Restart }
+}
+
+/// The error of a call whose wait ended so; `None` where the operation is to be tried, or its time is over.
+pub(super) fn failure(ended: Ended) -> Option<isize> {
+    match ended {
+        Ended::Interrupted => Some(CANCELED),
+        Ended::Signalled => Some(INTERRUPTED),
+        Ended::Closed => Some(error(libc::EBADF)),
+        Ended::Woken | Ended::TimedOut | Ended::CannotWatch => None,
+    }
+}
+
 /// For descriptors that are called ready and then are not: a datagram socket whose peer is full, one that
 /// another process reads from as well.
-#[derive(Default)]
 pub(super) struct Patience {
+    part: Part,
+    on_signal: OnSignal,
     vain: u32,
 }
 
 impl Patience {
-    pub(super) fn after_a_vain_wake(&mut self, part: Part, deadline: Option<Instant>) -> Ended {
+    pub(super) fn new(part: Part, on_signal: OnSignal) -> Self {
+        Self { part, on_signal, vain: 0 }
+    }
+
+    pub(super) fn after_a_vain_wake(&mut self, deadline: Option<Instant>) -> Ended {
         self.vain += 1;
         if self.vain <= 2 {
             return Ended::Woken;
         }
         let nap = Duration::from_millis(1 << (self.vain - 3).min(4));
         let until = Instant::now() + nap;
-        sleep_until(part, deadline.map_or(until, |deadline| deadline.min(until)))
+        sleep_until(self.part, self.on_signal, deadline.map_or(until, |deadline| deadline.min(until)))
     }
 }
 
@@ -174,8 +200,8 @@ pub(super) fn parked<R>(part: Part, wait: impl FnOnce() -> R) -> R {
 }
 
 /// Waits until a time.
-pub(super) fn sleep_until(part: Part, deadline: Instant) -> Ended {
-    parked(part, || embed::sleep_until(deadline))
+pub(super) fn sleep_until(part: Part, on_signal: OnSignal, deadline: Instant) -> Ended {
+    parked(part, || until_signal(on_signal, || embed::sleep_until(deadline)))
 }
 
 /// Waits until a time, even if the greenlet is to come to its end.

@@ -3,9 +3,9 @@
 
 use std::ffi::{c_int, c_long};
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, OnSignal};
 
-use super::call::{CANCELED, Patience, WOULD_BLOCK, yield_now};
+use super::call::{Patience, WOULD_BLOCK, failure, yield_now};
 use super::raw::{answer_int, call3, error};
 use super::take_over::take_over;
 use crate::Part;
@@ -55,7 +55,7 @@ unsafe fn control(fd: c_int, command: c_int, argument: c_long) -> c_int {
 }
 
 fn try_until_free(attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) -> isize {
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(Part::Files, OnSignal::Restart);
     loop {
         let result = attempt();
         if result != WOULD_BLOCK && result != error(libc::EACCES) {
@@ -64,10 +64,8 @@ fn try_until_free(attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) ->
         if !embed::can_wait() {
             return block();
         }
-        if yield_now() == Ended::Interrupted
-            || patience.after_a_vain_wake(Part::Files, None) == Ended::Interrupted
-        {
-            return CANCELED;
+        if let Some(error) = failure(yield_now()).or_else(|| failure(patience.after_a_vain_wake(None))) {
+            return error;
         }
     }
 }

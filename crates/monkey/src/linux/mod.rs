@@ -26,6 +26,8 @@ mod pieces;
 mod process;
 mod raw;
 mod readiness;
+#[cfg(not(target_feature = "crt-static"))]
+mod signals;
 mod sockets;
 mod streams;
 mod take_over;
@@ -46,6 +48,16 @@ pub(crate) fn prepare(patch: Patch) -> Result<(), Unsupported> {
     Ok(())
 }
 
+/// Called once parts are taken over.
+pub(crate) fn take_over_what_is_there(patch: Patch) {
+    #[cfg(not(target_feature = "crt-static"))]
+    if patch.takes(Part::Signals) {
+        signals::adopt();
+    }
+    #[cfg(target_feature = "crt-static")]
+    let _ = patch;
+}
+
 /// The functions of a part.
 pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
     match part {
@@ -59,5 +71,9 @@ pub(crate) fn symbols(part: Part) -> &'static [&'static [&'static str]] {
         #[cfg(target_feature = "crt-static")]
         Part::Names => &[],
         Part::Sync => &[futex::SYMBOLS, threads::SYMBOLS],
+        #[cfg(not(target_feature = "crt-static"))]
+        Part::Signals => &[signals::SYMBOLS],
+        #[cfg(target_feature = "crt-static")]
+        Part::Signals => &[],
     }
 }

@@ -8,11 +8,11 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, OnSignal};
 use libc::{id_t, idtype_t, pid_t, rusage, siginfo_t};
 
-use super::call::{CANCELED, Call, Patience, yield_now};
-use super::raw::{answer_int, call, call3, error};
+use super::call::{Call, Patience, failure, yield_now};
+use super::raw::{answer_int, call, call3};
 use super::take_over::take_over;
 use crate::Part;
 
@@ -110,8 +110,10 @@ fn until_there_is_one(
     ask: impl Fn() -> isize,
     block: impl FnOnce() -> isize,
 ) -> isize {
-    if embed::spend_budget() && yield_now() == Ended::Interrupted {
-        return CANCELED;
+    if embed::spend_budget()
+        && let Some(error) = failure(yield_now())
+    {
+        return error;
     }
     let result = ask();
     if result != 0 || options & libc::WNOHANG != 0 {
@@ -123,23 +125,19 @@ fn until_there_is_one(
     // That of a child tells of its end only, and not that it was stopped.
     let ends_only = options & (libc::WSTOPPED | libc::WCONTINUED) == 0;
     let child = child.filter(|child| child.fd >= 0 && ends_only);
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(Part::Process, OnSignal::Restart);
     loop {
-        let ended = match &child {
-            Some(child) => Call::reading(Part::Process, child.fd).wait(None),
-            None => Ended::Woken,
-        };
-        match ended {
-            Ended::Interrupted => return CANCELED,
-            Ended::Closed => return error(libc::EBADF),
-            Ended::Woken | Ended::TimedOut | Ended::CannotWatch => {}
+        if let Some(child) = &child
+            && let Some(error) = failure(Call::reading(Part::Process, child.fd).wait(None))
+        {
+            return error;
         }
         let result = ask();
         if result != 0 {
             return result;
         }
-        if patience.after_a_vain_wake(Part::Process, None) == Ended::Interrupted {
-            return CANCELED;
+        if let Some(error) = failure(patience.after_a_vain_wake(None)) {
+            return error;
         }
     }
 }

@@ -8,10 +8,10 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, Ended, OnSignal, until_signal};
 use libc::{epoll_event, fd_set, nfds_t, pollfd, size_t, timespec, timeval};
 
-use super::call::{CANCELED, Patience, parked, poll_at_once, sleep_until, yield_now};
+use super::call::{Patience, failure, parked, poll_at_once, sleep_until, yield_now};
 use super::epoll_set::EpollSet;
 use super::raw::{answer_int, call, error};
 use super::take_over::take_over;
@@ -166,8 +166,10 @@ fn ask_and_wait(
     mut wait: impl FnMut(Option<Instant>) -> Ended,
     block: impl FnOnce() -> isize,
 ) -> isize {
-    if embed::spend_budget() && yield_now() == Ended::Interrupted {
-        return CANCELED;
+    if embed::spend_budget()
+        && let Some(error) = failure(yield_now())
+    {
+        return error;
     }
     let ready = ask();
     if ready != 0 || timeout == Some(Duration::ZERO) {
@@ -176,19 +178,24 @@ fn ask_and_wait(
     if !embed::can_wait() {
         return block();
     }
-    let (deadline, mut patience) = (timeout.map(after), Patience::default());
+    let (deadline, mut patience) = (timeout.map(after), Patience::new(Part::Poll, OnSignal::End));
     loop {
         match wait(deadline) {
-            Ended::Interrupted => return CANCELED,
             Ended::TimedOut => return ask(),
-            Ended::Woken | Ended::Closed | Ended::CannotWatch => {}
+            // What it is now called by is for the kernel to say.
+            Ended::Closed => {}
+            ended => {
+                if let Some(error) = failure(ended) {
+                    return error;
+                }
+            }
         }
         let ready = ask();
         if ready != 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return ready;
         }
-        if patience.after_a_vain_wake(Part::Poll, deadline) == Ended::Interrupted {
-            return CANCELED;
+        if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
+            return error;
         }
     }
 }
@@ -246,7 +253,8 @@ fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
             // Out of descriptors, or one that cannot be watched: look again in a while.
             Err(_) => {
                 let soon = after(Duration::from_millis(10));
-                match sleep_until(Part::Poll, deadline.map_or(soon, |deadline| deadline.min(soon))) {
+                let until = deadline.map_or(soon, |deadline| deadline.min(soon));
+                match sleep_until(Part::Poll, OnSignal::End, until) {
                     Ended::TimedOut => Ended::Woken,
                     ended => ended,
                 }
@@ -257,7 +265,7 @@ fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
 
 fn wait_for<const N: usize>(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
     let fds: [_; N] = array::from_fn(|at| fds.get(at).map_or((-1, 0), |fd| (fd.fd, fd.events)));
-    parked(Part::Poll, || embed::wait_for_fds(fds, deadline))
+    parked(Part::Poll, || until_signal(OnSignal::End, || embed::wait_for_fds(fds, deadline)))
 }
 
 /// The arguments of a `select`.

@@ -8,8 +8,8 @@ use greenlet::hub::embed::{self, Ended};
 use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::call::{
-    CANCELED, Call, How, Patience, WOULD_BLOCK, is_nonblocking, is_ready, socket_option, without_blocking,
-    yield_now,
+    CANCELED, Call, How, Patience, WOULD_BLOCK, failure, is_nonblocking, is_ready, on_signal, socket_option,
+    without_blocking, yield_now,
 };
 use super::pieces::Pieces;
 use super::raw::{answer, answer_int, call, call3, error};
@@ -307,24 +307,23 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
         yield_now();
         return CANCELED;
     }
-    let (call, mut patience) = (Call::writing(Part::Socket, fd), Patience::default());
+    let call = Call::writing(Part::Socket, fd);
     let deadline = call.deadline();
+    let mut patience = Patience::new(Part::Socket, on_signal(deadline));
     loop {
         let result = without_blocking(fd, connect);
         if result == error(libc::EINPROGRESS) {
             return match call.wait(deadline) {
                 Ended::TimedOut => result,
-                Ended::Interrupted => CANCELED,
-                Ended::Closed => error(libc::EBADF),
-                Ended::Woken | Ended::CannotWatch => outcome(call, deadline, connect),
+                ended => failure(ended).unwrap_or_else(|| outcome(call, deadline, connect)),
             };
         }
         // The queue of a Unix socket's listener is full, which nothing tells the end of.
         if result != WOULD_BLOCK || deadline.is_some_and(|deadline| deadline <= std::time::Instant::now()) {
             return result;
         }
-        if patience.after_a_vain_wake(Part::Socket, deadline) == Ended::Interrupted {
-            return CANCELED;
+        if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
+            return error;
         }
         yield_now();
     }
@@ -334,11 +333,12 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
 fn outcome(call: Call, deadline: Option<std::time::Instant>, connect: impl FnOnce() -> isize) -> isize {
     // A wake may have been for nothing.
     while !is_ready(call.fd, embed::POLLOUT) {
-        match call.wait(deadline) {
-            Ended::Woken => {}
-            Ended::Interrupted => return CANCELED,
-            Ended::Closed => return error(libc::EBADF),
-            Ended::TimedOut | Ended::CannotWatch => return error(libc::EINPROGRESS),
+        let ended = call.wait(deadline);
+        if let Some(error) = failure(ended) {
+            return error;
+        }
+        if ended != Ended::Woken {
+            return error(libc::EINPROGRESS);
         }
     }
     if socket_option::<c_int>(call.fd, libc::SO_PROTOCOL) != Some(libc::IPPROTO_TCP) {

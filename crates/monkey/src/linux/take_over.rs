@@ -1,12 +1,16 @@
 //! How a function of libc is taken over.
 
 /// Defines functions of libc, and `SYMBOLS`, their names. Of each: `ours`, what it does where a greenlet may
-/// wait; and `plain`, what it does otherwise in a program that has no next definition, which is a system call.
+/// wait, or where the condition that stands after the part holds; and `plain`, what it does otherwise in a
+/// program that has no next definition, which is a system call.
 ///
 /// A macro, because a symbol, the pointer to its next definition and its type cannot be had from a
 /// function.
 macro_rules! take_over {
-    ($part:expr => $(
+    ($part:expr => $($functions:tt)*) => {
+        take_over! { $part, ::greenlet::hub::embed::has_hub() => $($functions)* }
+    };
+    ($part:expr, $where:expr => $(
         $(#[$meta:meta])*
         fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $result:ty {
             ours: $ours:expr,
@@ -27,7 +31,7 @@ macro_rules! take_over {
                     },
                 );
                 if $part.is_on() {
-                    if ::greenlet::hub::embed::has_hub() {
+                    if $where {
                         $part.count_call();
                         // SAFETY: the arguments are as libc's function takes them.
                         #[allow(unused_unsafe, reason = "some are safe")]

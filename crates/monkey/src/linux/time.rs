@@ -2,9 +2,10 @@
 
 use std::ffi::{c_int, c_uint};
 use std::mem::MaybeUninit;
+use std::ptr;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed;
+use greenlet::hub::embed::{self, Ended, OnSignal};
 use libc::{clockid_t, timespec};
 
 use super::call::{sleep_until, yield_now};
@@ -14,7 +15,7 @@ use crate::Part;
 
 take_over! { Part::Time =>
     fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
-        ours: answer_int(sleep_for(time, || call3(libc::SYS_nanosleep, time as usize, left as usize, 0))),
+        ours: answer_int(sleep_for(time, left, || call3(libc::SYS_nanosleep, time as usize, left as usize, 0))),
         plain: answer_int(call3(libc::SYS_nanosleep, time as usize, left as usize, 0)),
     }
 
@@ -29,8 +30,8 @@ take_over! { Part::Time =>
     }
 
     fn usleep(microseconds: c_uint) -> c_int {
-        ours: sleep_or_block(Duration::from_micros(microseconds.into())),
-        plain: sleep_or_fail(Duration::from_micros(microseconds.into())),
+        ours: answer_int(sleep_or_block(Duration::from_micros(microseconds.into()))),
+        plain: answer_int(cut_short(sleep_plainly(Duration::from_micros(microseconds.into())))),
     }
 
     fn sched_yield() -> c_int {
@@ -69,24 +70,51 @@ pub(super) fn left_until(clock: clockid_t, time: Duration) -> Duration {
     time.saturating_sub(Duration::new(now.tv_sec as u64, now.tv_nsec as u32))
 }
 
-/// Sleeps. An interrupted sleep is over early, which is no error.
-fn sleep_or(duration: Duration, plain: impl FnOnce() -> isize) -> isize {
+/// Sleeps, where that does not block the thread. What is left, if a signal came. That the greenlet is to come
+/// to its end is no error: the sleep is over early.
+fn sleep_parked(duration: Duration) -> Option<Duration> {
     if !embed::can_wait() {
-        return plain();
+        return None;
     }
     if duration.is_zero() {
         yield_now();
-    } else {
-        sleep_until(Part::Time, after(duration));
+        return Some(Duration::ZERO);
     }
-    0
+    let deadline = after(duration);
+    Some(match sleep_until(Part::Time, OnSignal::End, deadline) {
+        Ended::Signalled => deadline.saturating_duration_since(Instant::now()),
+        _ => Duration::ZERO,
+    })
 }
 
-unsafe fn sleep_for(time: *const timespec, plain: impl FnOnce() -> isize) -> isize {
-    // SAFETY: the argument of a call that was taken over.
-    match unsafe { duration(time) } {
-        Some(duration) => sleep_or(duration, plain),
-        None => plain(),
+/// The result of a sleep of which so much is left.
+fn cut_short(left: Duration) -> isize {
+    if left.is_zero() { 0 } else { error(libc::EINTR) }
+}
+
+fn timespec_of(duration: Duration) -> timespec {
+    timespec { tv_sec: duration.as_secs() as libc::time_t, tv_nsec: duration.subsec_nanos().into() }
+}
+
+/// # Safety
+///
+/// `left` may be written, or is null.
+unsafe fn sleep_or(duration: Duration, left: *mut timespec, plain: impl FnOnce() -> isize) -> isize {
+    let Some(rest) = sleep_parked(duration) else { return plain() };
+    // SAFETY: the caller's word.
+    if let Some(left) = unsafe { left.as_mut() }.filter(|_| !rest.is_zero()) {
+        *left = timespec_of(rest);
+    }
+    cut_short(rest)
+}
+
+unsafe fn sleep_for(time: *const timespec, left: *mut timespec, plain: impl FnOnce() -> isize) -> isize {
+    // SAFETY: the arguments of a call that was taken over.
+    unsafe {
+        match duration(time) {
+            Some(duration) => sleep_or(duration, left, plain),
+            None => plain(),
+        }
     }
 }
 
@@ -103,10 +131,14 @@ unsafe fn sleep_by_clock(
         libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME | libc::CLOCK_TAI
     );
     // SAFETY: as above.
-    match unsafe { duration(time) } {
-        Some(time) if known && flags & libc::TIMER_ABSTIME != 0 => sleep_or(left_until(clock, time), plain),
-        Some(duration) if known => sleep_or(duration, plain),
-        _ => plain(),
+    unsafe {
+        match duration(time) {
+            Some(time) if known && flags & libc::TIMER_ABSTIME != 0 => {
+                sleep_or(left_until(clock, time), ptr::null_mut(), plain)
+            }
+            Some(duration) if known => sleep_or(duration, left, plain),
+            _ => plain(),
+        }
     }
 }
 
@@ -127,26 +159,21 @@ unsafe fn clock_nanosleep_plainly(
 
 /// Blocks the thread. What is left, if a signal came.
 fn sleep_plainly(duration: Duration) -> Duration {
-    let time =
-        timespec { tv_sec: duration.as_secs() as libc::time_t, tv_nsec: duration.subsec_nanos().into() };
+    let time = timespec_of(duration);
     let mut left = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: reads one of them and writes the other.
     let result = unsafe { call3(libc::SYS_nanosleep, &raw const time as usize, &raw mut left as usize, 0) };
     if result == 0 { Duration::ZERO } else { Duration::new(left.tv_sec as u64, left.tv_nsec as u32) }
 }
 
-fn sleep_or_fail(duration: Duration) -> c_int {
-    let cut_short = !sleep_plainly(duration).is_zero();
-    answer_int(if cut_short { error(libc::EINTR) } else { 0 })
-}
-
+/// The whole seconds that are left.
 fn sleep_whole(seconds: c_uint) -> c_uint {
     let duration = Duration::from_secs(seconds.into());
-    sleep_or(duration, || sleep_plainly(duration).as_secs() as isize) as c_uint
+    sleep_parked(duration).unwrap_or_else(|| sleep_plainly(duration)).as_secs() as c_uint
 }
 
-fn sleep_or_block(duration: Duration) -> c_int {
-    sleep_or(duration, || sleep_or_fail(duration) as isize) as c_int
+fn sleep_or_block(duration: Duration) -> isize {
+    cut_short(sleep_parked(duration).unwrap_or_else(|| sleep_plainly(duration)))
 }
 
 fn yield_turn() -> c_int {

@@ -3,13 +3,13 @@
 
 use std::ffi::{c_int, c_long, c_uint};
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, OnSignal};
 use libc::{loff_t, off_t, size_t, ssize_t};
 
 use super::call::{
-    CANCELED, Call, Patience, WOULD_BLOCK, is_nonblocking, is_ready, without_blocking, yield_now,
+    Call, Patience, WOULD_BLOCK, failure, is_nonblocking, is_ready, without_blocking, yield_now,
 };
-use super::raw::{answer, call, error};
+use super::raw::{answer, call};
 use super::take_over::take_over;
 use crate::Part;
 
@@ -91,39 +91,41 @@ unsafe fn send_file(output: c_int, input: c_int, at: *mut off_t, len: size_t) ->
 
 /// Files are always ready. Others run between one copy and the next.
 fn copy_files(operation: impl Fn() -> isize) -> isize {
-    if embed::can_wait() && yield_now() == Ended::Interrupted {
-        return CANCELED;
+    if embed::can_wait()
+        && let Some(error) = failure(yield_now())
+    {
+        return error;
     }
     operation()
 }
 
 fn transfer(input: c_int, output: c_int, operation: impl Fn() -> isize) -> isize {
-    if embed::spend_budget() && yield_now() == Ended::Interrupted {
-        return CANCELED;
+    if embed::spend_budget()
+        && let Some(error) = failure(yield_now())
+    {
+        return error;
     }
     if !embed::can_wait() {
         return operation();
     }
     let ends = [Call::reading(Part::Files, input), Call::writing(Part::Files, output)];
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(Part::Files, OnSignal::Restart);
     loop {
         for end in ends {
             // What does not block of itself says so below.
             if is_ready(end.fd, end.events) || is_nonblocking(end.fd) {
                 continue;
             }
-            match end.wait(None) {
-                Ended::Interrupted => return CANCELED,
-                Ended::Closed => return error(libc::EBADF),
-                Ended::Woken | Ended::TimedOut | Ended::CannotWatch => {}
+            if let Some(error) = failure(end.wait(None)) {
+                return error;
             }
         }
         let result = without_blocking(output, || without_blocking(input, &operation));
         if result != WOULD_BLOCK || is_nonblocking(input) || is_nonblocking(output) {
             return result;
         }
-        if patience.after_a_vain_wake(Part::Files, None) == Ended::Interrupted {
-            return CANCELED;
+        if let Some(error) = failure(patience.after_a_vain_wake(None)) {
+            return error;
         }
     }
 }

@@ -10,5 +10,6 @@ mod inert;
 mod isolation;
 mod poll;
 mod scale;
+mod signals;
 
 use isolation::isolated;

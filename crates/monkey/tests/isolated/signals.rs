@@ -1,0 +1,370 @@
+//! What handlers of signals do to calls that greenlets are parked in.
+
+use std::ffi::{c_int, c_void};
+use std::io::Error;
+use std::mem;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::process::{Command, Stdio};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use greenlet::{GreenThread, spawn, yield_now};
+
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(_: c_int) {
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+}
+
+fn handled() -> usize {
+    HANDLED.load(Ordering::Relaxed)
+}
+
+fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    (action.sa_sigaction, action.sa_flags) = (handler, flags);
+    action
+}
+
+fn install(signal: c_int, flags: c_int) {
+    let action = action(count as *const () as libc::sighandler_t, flags);
+    assert_eq!(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }, 0);
+}
+
+/// The handler has returned when this does.
+fn raise(signal: c_int) {
+    let before = handled();
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
+    assert_eq!(handled(), before + 1);
+}
+
+/// Everybody who can has come to where it waits.
+fn settle() {
+    (0..20).for_each(|_| yield_now());
+}
+
+fn errno_of(result: impl Into<i64>) -> Option<c_int> {
+    (result.into() < 0).then(|| Error::last_os_error().raw_os_error()).flatten()
+}
+
+/// A blocking call, which says its error. Nothing that it waits for comes.
+type Blocking = fn() -> Option<c_int>;
+
+fn pipe() -> [c_int; 2] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    [reader.into_raw_fd(), writer.into_raw_fd()]
+}
+
+fn temporary() -> [std::fs::File; 2] {
+    let path = std::env::temp_dir().join(format!("greenlet-signals-{}", std::process::id()));
+    let files = [(); 2].map(|()| std::fs::File::create(&path).unwrap());
+    std::fs::remove_file(path).ok();
+    files
+}
+
+/// What is begun anew after a handler that was installed with SA_RESTART.
+const RESTARTING: &[(&str, Blocking)] = &[
+    ("read", || {
+        let [reader, _writer] = pipe();
+        errno_of(unsafe { libc::read(reader, [0_u8].as_mut_ptr().cast(), 1) } as i64)
+    }),
+    ("write", || {
+        let [_reader, writer] = pipe();
+        let room = vec![0_u8; 1 << 20];
+        unsafe {
+            libc::fcntl(writer, libc::F_SETFL, libc::O_NONBLOCK);
+            while libc::write(writer, room.as_ptr().cast(), room.len()) > 0 {}
+            libc::fcntl(writer, libc::F_SETFL, 0);
+            errno_of(libc::write(writer, room.as_ptr().cast(), room.len()) as i64)
+        }
+    }),
+    ("recv", || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.recv(&mut [0]).unwrap_err().raw_os_error()
+    }),
+    ("accept", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let null = ptr::null_mut();
+        errno_of(unsafe { libc::accept(listener.as_raw_fd(), null, null.cast()) })
+    }),
+    ("splice", || {
+        let ([reader, _writer], [_other, output]) = (pipe(), pipe());
+        let null = ptr::null_mut();
+        errno_of(unsafe { libc::splice(reader, null, output, null, 1, 0) } as i64)
+    }),
+    ("waitpid", || {
+        #[expect(clippy::zombie_processes, reason = "the process is about to end")]
+        // It ends when its input does, which is when this returns.
+        let child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        errno_of(unsafe { libc::waitpid(child.id() as _, ptr::null_mut(), 0) })
+    }),
+    ("flock", || {
+        let files = temporary();
+        let [free, taken] = [0, 1].map(|n| unsafe { libc::flock(files[n].as_raw_fd(), libc::LOCK_EX) });
+        assert_eq!(free, 0);
+        errno_of(taken)
+    }),
+];
+
+/// What is ended by any handler.
+const ENDING: &[(&str, Blocking)] = &[
+    ("poll", || errno_of(unsafe { libc::poll(ptr::null_mut(), 0, -1) })),
+    ("select", || {
+        let null = ptr::null_mut();
+        errno_of(unsafe { libc::select(0, null, null, null, ptr::null_mut()) })
+    }),
+    ("epoll_wait", || {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        let epoll = unsafe { libc::epoll_create1(0) };
+        errno_of(unsafe { libc::epoll_wait(epoll, &mut event, 1, -1) })
+    }),
+    ("recv with a timeout", || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(1000))).unwrap();
+        socket.recv(&mut [0]).unwrap_err().raw_os_error()
+    }),
+    ("nanosleep", || {
+        let time = libc::timespec { tv_sec: 1000, tv_nsec: 0 };
+        let mut left = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let error = errno_of(unsafe { libc::nanosleep(&time, &mut left) });
+        assert!((500..1000).contains(&left.tv_sec) || error != Some(libc::EINTR), "{} s", left.tv_sec);
+        error
+    }),
+    ("clock_nanosleep", || {
+        let time = libc::timespec { tv_sec: 1000, tv_nsec: 0 };
+        Some(unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &time, ptr::null_mut()) })
+    }),
+    ("usleep", || errno_of(unsafe { libc::usleep(1_000_000_000) })),
+    ("sleep", || {
+        let left = unsafe { libc::sleep(1000) };
+        (500..=1000).contains(&left).then_some(libc::EINTR)
+    }),
+    ("pause", || errno_of(unsafe { libc::pause() })),
+];
+
+fn waiting(call: Blocking) -> GreenThread<Option<c_int>> {
+    let task = spawn(call);
+    settle();
+    task
+}
+
+fn is_ended_by(call: Blocking, signal: impl Fn()) -> bool {
+    let task = waiting(call);
+    signal();
+    settle();
+    if !task.is_finished() {
+        task.kill().unwrap();
+        task.wait(None);
+        return false;
+    }
+    assert_eq!(task.join().unwrap(), Some(libc::EINTR));
+    true
+}
+
+#[test]
+fn a_handler_without_sa_restart_ends_all_calls() {
+    super::isolated("signals::a_handler_without_sa_restart_ends_all_calls", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        for (name, call) in RESTARTING.iter().chain(ENDING) {
+            assert!(is_ended_by(*call, || raise(libc::SIGUSR1)), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_handler_with_sa_restart_ends_the_calls_that_are_never_begun_anew() {
+    super::isolated("signals::a_handler_with_sa_restart_ends_the_calls_that_are_never_begun_anew", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, libc::SA_RESTART);
+        for (name, call) in RESTARTING {
+            assert!(!is_ended_by(*call, || raise(libc::SIGUSR1)), "{name}");
+        }
+        for (name, call) in ENDING {
+            assert!(is_ended_by(*call, || raise(libc::SIGUSR1)), "{name}");
+        }
+    });
+}
+
+/// The hub sleeps when it comes, or is about to, or has just woken.
+#[test]
+fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
+    super::isolated("signals::a_signal_from_another_thread_ends_calls_whenever_it_comes", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let here = unsafe { libc::pthread_self() } as usize;
+        for n in 0..2000 {
+            // One signal each: if it were missed, this would wait for ever.
+            let (_, call) = [RESTARTING[0], ENDING[0], ENDING[4]][n % 3];
+            let task = spawn(move || {
+                let began = &*Box::leak(Box::new(AtomicBool::new(false)));
+                let other = thread::spawn(move || {
+                    while !began.load(Ordering::Acquire) {
+                        std::hint::spin_loop();
+                    }
+                    (0..n * 10).for_each(|_| std::hint::spin_loop());
+                    unsafe { libc::pthread_kill(here as _, libc::SIGUSR1) };
+                });
+                // Who runs next, when this one is parked, lets it come.
+                drop(spawn(move || began.store(true, Ordering::Release)));
+                let error = call();
+                other.join().unwrap();
+                error
+            });
+            assert_eq!(task.join().unwrap(), Some(libc::EINTR));
+        }
+    });
+}
+
+#[test]
+fn a_signal_that_another_thread_handles_ends_no_call_here() {
+    super::isolated("signals::a_signal_that_another_thread_handles_ends_no_call_here", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let elsewhere = || thread::spawn(|| raise(libc::SIGUSR1)).join().unwrap();
+        assert!(!is_ended_by(RESTARTING[0].1, elsewhere));
+        assert!(!is_ended_by(ENDING[0].1, elsewhere));
+    });
+}
+
+#[test]
+fn a_sleep_of_std_lasts_as_long_as_it_was_to() {
+    super::isolated("signals::a_sleep_of_std_lasts_as_long_as_it_was_to", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let task = spawn(|| {
+            let start = Instant::now();
+            thread::sleep(Duration::from_millis(50));
+            start.elapsed()
+        });
+        while !task.is_finished() {
+            raise(libc::SIGUSR1);
+            yield_now();
+        }
+        assert!(task.join().unwrap() >= Duration::from_millis(50));
+    });
+}
+
+/// One that is sampled by the time that the processor works for it.
+#[test]
+fn the_tick_of_a_profiler_ends_no_call() {
+    super::isolated("signals::the_tick_of_a_profiler_ends_no_call", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGPROF, libc::SA_RESTART);
+        assert!(!is_ended_by(ENDING[0].1, || raise(libc::SIGPROF)));
+    });
+}
+
+#[test]
+fn a_handler_that_was_there_before_ends_calls_as_well() {
+    super::isolated("signals::a_handler_that_was_there_before_ends_calls_as_well", || {
+        install(libc::SIGUSR1, 0);
+        greenlet_monkey::patch_all().unwrap();
+        assert!(is_ended_by(RESTARTING[0].1, || raise(libc::SIGUSR1)));
+    });
+}
+
+#[test]
+fn signals_that_are_not_taken_over_end_no_call() {
+    super::isolated("signals::signals_that_are_not_taken_over_end_no_call", || {
+        greenlet_monkey::Patch::all().signals(false).apply().unwrap();
+        install(libc::SIGUSR1, 0);
+        assert!(!is_ended_by(RESTARTING[0].1, || raise(libc::SIGUSR1)));
+    });
+}
+
+fn installed(signal: c_int) -> libc::sigaction {
+    let mut action = action(0, 0);
+    assert_eq!(unsafe { libc::sigaction(signal, ptr::null(), &mut action) }, 0);
+    action
+}
+
+#[test]
+fn a_program_is_shown_the_handlers_that_it_has_installed() {
+    static SENDER: AtomicI32 = AtomicI32::new(0);
+    extern "C" fn note_sender(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+        assert!(!context.is_null());
+        SENDER.store(unsafe { (*info).si_pid() }, Ordering::Relaxed);
+    }
+    super::isolated("signals::a_program_is_shown_the_handlers_that_it_has_installed", || {
+        let (count, note_sender) = (count as *const () as usize, note_sender as *const () as usize);
+        let signal = libc::SIGUSR1;
+        install(signal, libc::SA_NODEFER);
+        greenlet_monkey::patch_all().unwrap();
+        let shown = installed(signal);
+        assert_eq!((shown.sa_sigaction, shown.sa_flags & libc::SA_SIGINFO), (count, 0));
+        assert_ne!(shown.sa_flags & libc::SA_NODEFER, 0);
+
+        let (new, mut old) = (action(note_sender, libc::SA_SIGINFO | libc::SA_RESTART), action(0, 0));
+        assert_eq!(unsafe { libc::sigaction(signal, &new, &mut old) }, 0);
+        assert_eq!((old.sa_sigaction, old.sa_flags & libc::SA_SIGINFO), (count, 0));
+        let shown = installed(signal);
+        assert_eq!(shown.sa_sigaction, note_sender);
+        assert_eq!(shown.sa_flags & new.sa_flags, new.sa_flags);
+        unsafe { libc::raise(signal) };
+        assert_eq!(SENDER.load(Ordering::Relaxed), std::process::id() as i32);
+
+        // What was shown may be put back.
+        assert_eq!(unsafe { libc::sigaction(signal, &old, ptr::null_mut()) }, 0);
+        raise(signal);
+        assert_eq!(unsafe { libc::signal(signal, libc::SIG_IGN) }, count);
+        assert_eq!(unsafe { libc::signal(signal, libc::SIG_DFL) }, libc::SIG_IGN);
+        assert_eq!(installed(signal).sa_sigaction, libc::SIG_DFL);
+        assert_eq!(unsafe { libc::signal(libc::SIGKILL, count) }, libc::SIG_ERR);
+        assert_eq!(unsafe { libc::signal(1000, count) }, libc::SIG_ERR);
+        assert_eq!(Error::last_os_error().raw_os_error(), Some(libc::EINVAL));
+
+        install(signal, libc::SA_RESETHAND);
+        raise(signal);
+        assert_eq!(installed(signal).sa_sigaction, libc::SIG_DFL);
+    });
+}
+
+unsafe extern "C" {
+    fn siginterrupt(signal: c_int, interrupt: c_int) -> c_int;
+}
+
+#[test]
+fn what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise() {
+    super::isolated(
+        "signals::what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise",
+        || {
+            greenlet_monkey::patch_all().unwrap();
+            let count = count as *const () as usize;
+            let read = RESTARTING[0].1;
+            unsafe { libc::signal(libc::SIGUSR1, count) };
+            assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
+            assert_eq!(unsafe { siginterrupt(libc::SIGUSR1, 1) }, 0);
+            assert!(is_ended_by(read, || raise(libc::SIGUSR1)));
+            unsafe { libc::signal(libc::SIGUSR1, count) };
+            assert!(is_ended_by(read, || raise(libc::SIGUSR1)), "it is remembered");
+            assert_eq!(unsafe { siginterrupt(libc::SIGUSR1, 0) }, 0);
+            assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
+        },
+    );
+}
+
+/// A child of `vfork` shares its parent's memory, but not its handlers.
+#[test]
+fn what_a_child_does_to_its_handlers_is_nothing_to_its_parents() {
+    super::isolated("signals::what_a_child_does_to_its_handlers_is_nothing_to_its_parents", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        // A thread without a hub, where it is one.
+        let child = thread::spawn(|| unsafe {
+            #[expect(deprecated, reason = "other programs use it")]
+            let child = libc::vfork();
+            if child == 0 {
+                libc::signal(libc::SIGUSR1, libc::SIG_DFL);
+                libc::_exit(0);
+            }
+            child
+        });
+        assert!(child.join().unwrap() > 0);
+        assert!(Command::new("true").status().unwrap().success());
+        assert!(is_ended_by(RESTARTING[0].1, || raise(libc::SIGUSR1)));
+    });
+}
