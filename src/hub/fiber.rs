@@ -1,12 +1,11 @@
 //! What the hub knows of one greenlet.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::panic;
+use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
 
-use super::Hub;
+use super::interrupts::Interrupts;
+use super::{Cause, Hub, Interrupt};
 use crate::greenlet::core::{Core, Phase};
 use crate::greenlet::counting::{Kept, keep};
 use crate::greenlet::life;
@@ -29,12 +28,23 @@ pub(crate) struct Fiber {
     core: NonNull<Core>,
     /// Link in the run queue.
     pub(crate) next: Cell<*const Fiber>,
+    /// Made on first use, and kept as long as the record.
+    seldom: OnceCell<Box<Seldom>>,
     pub(crate) state: Cell<FiberState>,
     /// Whether the hub started it, and so holds a count until it ends. All others are guests.
     is_spawned: bool,
-    /// What is to be raised in it, in this order; never an empty list.
-    #[expect(clippy::box_collection, reason = "one word, because few greenlets are ever interrupted")]
-    interrupts: Cell<Option<Box<VecDeque<Interrupt>>>>,
+    /// For the floor above, in what would be padding: a note, zero at first, and how many refer to this, which
+    /// is one at first.
+    pub(crate) note: Cell<u16>,
+    pub(crate) refs: Cell<u32>,
+}
+
+/// What few greenlets have, kept out of the others' way.
+#[derive(Default)]
+struct Seldom {
+    interrupts: Interrupts,
+    /// The floor above's.
+    above: OnceCell<Box<dyn Any>>,
 }
 
 /// What a hub calls, in a callback, with a greenlet that it was to start and that does not get to run.
@@ -47,39 +57,6 @@ pub(crate) enum Unrun {
     Ended,
     /// There is no stack for it.
     NoStack(StackError),
-}
-
-/// Something to be raised in a greenlet where it waits.
-pub(crate) enum Interrupt {
-    /// Unwinds with the payload, without a call of the panic hook.
-    Unwind(Cause, Box<dyn Any + Send>),
-    /// Panics with the text.
-    Panic(String),
-}
-
-/// Who interrupts, so that it can be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Kill,
-    Timeout(u64),
-}
-
-impl Interrupt {
-    pub(crate) fn panic(text: String) -> Self {
-        Self::Panic(text)
-    }
-
-    #[track_caller]
-    fn raise(self) -> ! {
-        match self {
-            Self::Unwind(_, payload) => panic::resume_unwind(payload),
-            Self::Panic(text) => panic!("{text}"),
-        }
-    }
-
-    fn is_caused_by(&self, cause: Cause) -> bool {
-        matches!(self, Self::Unwind(own, _) if *own == cause)
-    }
 }
 
 impl Fiber {
@@ -106,9 +83,11 @@ impl Fiber {
         Self {
             core,
             next: Cell::new(std::ptr::null()),
+            seldom: OnceCell::new(),
             state: Cell::new(state),
             is_spawned,
-            interrupts: Cell::new(None),
+            note: Cell::new(0),
+            refs: Cell::new(1),
         }
     }
 
@@ -138,27 +117,50 @@ impl Fiber {
         (!self.is_spawned).then(|| keep(self.core))
     }
 
+    /// Whether it has anything of what few have.
+    #[inline]
+    pub(crate) fn has_seldom(&self) -> bool {
+        self.seldom.get().is_some()
+    }
+
+    fn seldom_or_new(&self) -> &Seldom {
+        if !self.has_seldom() {
+            // An allocator that waited has let others run, and one of them may have made it.
+            let _ = self.seldom.set(Box::default());
+        }
+        self.seldom.get().expect("made by somebody")
+    }
+
+    /// What few of the floor above's greenlets have, if this one has it. It is of one type for all.
+    #[inline]
+    pub(crate) fn above<X: 'static>(&self) -> Option<&X> {
+        self.seldom.get()?.above.get()?.downcast_ref()
+    }
+
+    pub(crate) fn above_or_new<X: Default + 'static>(&self) -> &X {
+        let above = &self.seldom_or_new().above;
+        if above.get().is_none() {
+            // As above.
+            let _ = above.set(Box::<X>::default());
+        }
+        self.above().expect("made by somebody")
+    }
+
     pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
-        let mut interrupts = self.interrupts.take().unwrap_or_default();
-        interrupts.push_back(interrupt);
-        self.interrupts.set(Some(interrupts));
+        self.seldom_or_new().interrupts.add(interrupt);
     }
 
     /// Takes back what was to be raised and is wanted no more.
     pub(crate) fn cancel_interrupts(&self, cause: Cause) {
-        let Some(interrupts) = self.interrupts.take() else { return };
-        let (cancelled, left): (VecDeque<_>, VecDeque<_>) =
-            interrupts.into_iter().partition(|interrupt| interrupt.is_caused_by(cause));
-        self.interrupts.set((!left.is_empty()).then(|| Box::new(left)));
-        // Dropped when all is in place again: a payload may be anything.
-        drop(cancelled);
+        if let Some(seldom) = self.seldom.get() {
+            seldom.interrupts.cancel(cause);
+        }
     }
 
     /// Whether anything is to be raised in it.
     #[inline]
     pub(crate) fn has_interrupts(&self) -> bool {
-        // SAFETY: only this thread looks at the cell, and nobody else while this does.
-        unsafe { &*self.interrupts.as_ptr() }.is_some()
+        self.seldom.get().is_some_and(|seldom| !seldom.interrupts.is_empty())
     }
 
     /// Raises what is due here.
@@ -173,11 +175,8 @@ impl Fiber {
     #[track_caller]
     #[cold]
     fn raise_first(&self) {
-        let mut interrupts = self.interrupts.take().unwrap_or_default();
-        let first = interrupts.pop_front();
-        self.interrupts.set((!interrupts.is_empty()).then_some(interrupts));
-        if let Some(first) = first {
-            first.raise();
+        if let Some(interrupt) = self.seldom.get().and_then(|seldom| seldom.interrupts.take_first()) {
+            interrupt.raise();
         }
     }
 

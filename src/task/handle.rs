@@ -115,7 +115,7 @@ impl Task {
 
     /// Whether the body has begun to run; that stays so when it has ended (gevent's `started`).
     pub fn is_started(&self) -> bool {
-        self.shared.started.get()
+        self.shared.has_started()
     }
 
     /// Whether the task has ended, in whatever way (gevent's `ready`).

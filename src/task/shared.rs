@@ -4,7 +4,7 @@
 //! this file and in [`memory`]; neither knows how a task is run or ended.
 
 use std::any::Any;
-use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::cell::{Cell, UnsafeCell};
 use std::mem::{self, ManuallyDrop};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,35 +23,34 @@ pub(super) struct Shared {
     kind: &'static Kind,
     /// Who waits for the end.
     pub(super) waiting: WaitQueue,
-    rare: OnceCell<Box<Rare>>,
     /// The number of its greenlet, and of the one that spawned it.
     pub(super) id: u64,
     pub(super) spawner: u64,
-    /// Handles, and one for the body until that has ended.
-    refs: Cell<u32>,
-    stage: Cell<Stage>,
-    /// Whether the body has begun to run.
-    pub(super) started: Cell<bool>,
-    /// Whether the value or the error has been moved out.
-    taken: Cell<bool>,
 }
 
-// With a body of one word that makes 88, which allocators hand out as it is.
-const _: () = assert!(size_of::<Shared>() <= 80);
+// With a body of one word that makes 72, which allocators hand out as it is.
+const _: () = assert!(size_of::<Shared>() <= 64);
 
-/// Where a task is in its life.
+/// Where a task is in its life. The record's note has it, together with [`STARTED`] and [`TAKEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+struct Stage(u8);
+
+impl Stage {
     /// The body is there.
-    Unstarted,
+    const UNSTARTED: Self = Self(0);
     /// Nothing is there: the body runs, or is about to be dropped unrun.
-    Running,
+    const RUNNING: Self = Self(1);
     /// The value is there, unless it was taken.
-    Returned,
+    const RETURNED: Self = Self(2);
     /// The error is there, unless it was taken: that of a kill, or another one.
-    Killed,
-    Failed,
+    const KILLED: Self = Self(3);
+    const FAILED: Self = Self(4);
 }
+
+/// The body has begun to run.
+const STARTED: u16 = 1 << 8;
+/// The value or the error has been moved out.
+const TAKEN: u16 = 1 << 9;
 
 /// What a body unwinds with.
 type Payload = Box<dyn Any + Send>;
@@ -82,41 +81,58 @@ union Slot<F, T> {
 
 impl Shared {
     #[inline]
+    fn stage(&self) -> Stage {
+        Stage(self.fiber.note.get().to_le_bytes()[0])
+    }
+
+    #[inline]
+    fn set_stage(&self, stage: Stage) {
+        self.fiber.note.set(self.fiber.note.get() & !0xff | u16::from(stage.0));
+    }
+
+    #[inline]
+    fn is_noted(&self, mark: u16) -> bool {
+        self.fiber.note.get() & mark != 0
+    }
+
+    #[inline]
+    fn note(&self, mark: u16) {
+        self.fiber.note.set(self.fiber.note.get() | mark);
+    }
+
+    #[inline]
     pub(super) fn has_ended(&self) -> bool {
-        !matches!(self.stage.get(), Stage::Unstarted | Stage::Running)
+        !matches!(self.stage(), Stage::UNSTARTED | Stage::RUNNING)
     }
 
     pub(super) fn is_unstarted(&self) -> bool {
-        self.stage.get() == Stage::Unstarted
+        self.stage() == Stage::UNSTARTED
+    }
+
+    pub(super) fn has_started(&self) -> bool {
+        self.is_noted(STARTED)
     }
 
     /// Whether there is anything to drop.
     #[inline]
     fn owns_something(&self) -> bool {
-        let taken = self.taken.get() || self.stage.get() == Stage::Running;
-        !taken || self.fiber.has_interrupts() || self.rare().is_some()
+        let taken = self.is_noted(TAKEN) || self.stage() == Stage::RUNNING;
+        !taken || self.fiber.has_seldom()
     }
 
     /// Whether it has ended without a panic; a kill is not one.
     pub(super) fn is_successful(&self) -> bool {
-        matches!(self.stage.get(), Stage::Returned | Stage::Killed)
+        matches!(self.stage(), Stage::RETURNED | Stage::KILLED)
     }
 
     /// What few tasks have, if this one has it.
     #[inline]
     pub(super) fn rare(&self) -> Option<&Rare> {
-        self.rare.get().map(|rare| &**rare)
+        self.fiber.above()
     }
 
     pub(super) fn rare_or_new(&self) -> &Rare {
-        self.rare().unwrap_or_else(|| self.make_rare())
-    }
-
-    #[cold]
-    fn make_rare(&self) -> &Rare {
-        // An allocator that waited has let others run, and one of them may have made it.
-        let _ = self.rare.set(Box::default());
-        self.rare().expect("made by somebody")
+        self.fiber.above_or_new()
     }
 }
 
@@ -134,18 +150,7 @@ impl Counted {
     ) -> Self {
         let kind: &'static Kind = const { &Kind::of::<F, T>() };
         let whole = memory::take(&kind.size).cast::<Whole<F, T>>();
-        let shared = Shared {
-            fiber,
-            kind,
-            waiting: WaitQueue::new(),
-            rare: OnceCell::new(),
-            id,
-            spawner,
-            refs: Cell::new(1),
-            stage: Cell::new(Stage::Unstarted),
-            started: Cell::new(false),
-            taken: Cell::new(false),
-        };
+        let shared = Shared { fiber, kind, waiting: WaitQueue::new(), id, spawner };
         let slot = UnsafeCell::new(Slot { body: ManuallyDrop::new(body) });
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe { whole.write(Whole { shared, slot }) };
@@ -171,11 +176,11 @@ impl Counted {
     /// Calls the body; ends the task with its value, or returns what unwound it.
     #[inline]
     pub(super) fn run(&self) -> Result<(), Payload> {
-        self.started.set(true);
         let slot = self.use_body();
+        self.note(STARTED);
         // SAFETY: the body is there, and this is the last use of it.
         unsafe { (self.kind.run)(slot) }?;
-        self.stage.set(Stage::Returned);
+        self.set_stage(Stage::RETURNED);
         Ok(())
     }
 
@@ -187,17 +192,18 @@ impl Counted {
     }
 
     fn use_body(&self) -> NonNull<()> {
-        assert!(self.stage.replace(Stage::Running) == Stage::Unstarted, "a body is used once");
+        assert!(self.is_unstarted(), "a body is used once");
+        self.set_stage(Stage::RUNNING);
         self.slot()
     }
 
     /// Ends a task that has no value. It has no body any more.
     pub(super) fn fail(&self, error: TaskError) {
-        assert!(self.stage.get() == Stage::Running, "a task ends once, and after its body");
-        let stage = if error.is_killed() { Stage::Killed } else { Stage::Failed };
+        assert!(self.stage() == Stage::RUNNING, "a task ends once, and after its body");
+        let stage = if error.is_killed() { Stage::KILLED } else { Stage::FAILED };
         // SAFETY: every slot has room for it, and there is nothing in this one.
         unsafe { self.slot().cast().write(error) };
-        self.stage.set(stage);
+        self.set_stage(stage);
     }
 
     /// The value or the error, once the task has ended.
@@ -206,13 +212,13 @@ impl Counted {
     ///
     /// The task's value is a `T`, and nothing takes it while the reference lives.
     pub(super) unsafe fn result<T>(&self) -> Option<Result<&T, &TaskError>> {
-        if self.taken.get() || !self.has_ended() {
+        if self.is_noted(TAKEN) || !self.has_ended() {
             return None;
         }
         // SAFETY: the stage tells what is there; for the rest, the caller's word.
         unsafe {
-            Some(match self.stage.get() {
-                Stage::Returned => Ok(self.slot().cast().as_ref()),
+            Some(match self.stage() {
+                Stage::RETURNED => Ok(self.slot().cast().as_ref()),
                 _ => Err(self.slot().cast().as_ref()),
             })
         }
@@ -224,14 +230,15 @@ impl Counted {
     ///
     /// The task's value is a `T`, and there is no reference to it or to the error.
     pub(super) unsafe fn take<T>(&self) -> Option<Result<T, TaskError>> {
-        if !self.has_ended() || self.taken.replace(true) {
+        if !self.has_ended() || self.is_noted(TAKEN) {
             return None;
         }
-        // SAFETY: the stage tells what is there, and `taken` makes this the last use; for the rest, the
+        self.note(TAKEN);
+        // SAFETY: the stage tells what is there, and the note makes this the last use; for the rest, the
         // caller's word.
         unsafe {
-            Some(match self.stage.get() {
-                Stage::Returned => Ok(self.slot().cast().read()),
+            Some(match self.stage() {
+                Stage::RETURNED => Ok(self.slot().cast().read()),
                 _ => Err(self.slot().cast().read()),
             })
         }
@@ -243,11 +250,12 @@ impl Counted {
     }
 }
 
-// SAFETY: the field is private to this file, which only gives it its first value.
+// SAFETY: nobody else uses this field of a task's record.
 unsafe impl Count for Shared {
+    /// Handles, and one for the body until that has ended.
     #[inline]
     fn refs(&self) -> &Cell<u32> {
-        &self.refs
+        &self.fiber.refs
     }
 
     #[inline]
@@ -282,16 +290,16 @@ unsafe fn drop_and_free(shared: NonNull<Shared>) {
     // SAFETY: by the caller's word; the stage tells what is there.
     unsafe {
         let this = shared.as_ref();
-        let (kind, stage, taken) = (this.kind, this.stage.get(), this.taken.get());
+        let (kind, stage, taken) = (this.kind, this.stage(), this.is_noted(TAKEN));
         let slot = shared.cast::<()>().byte_add(kind.slot);
         let _give_back = GiveBack(shared, &kind.size);
         ptr::drop_in_place(shared.as_ptr());
         match stage {
             _ if taken => {}
-            Stage::Unstarted => (kind.drop_body)(slot, &mut || ()),
-            Stage::Running => {}
-            Stage::Returned => (kind.drop_value)(slot),
-            Stage::Killed | Stage::Failed => slot.cast::<TaskError>().drop_in_place(),
+            Stage::UNSTARTED => (kind.drop_body)(slot, &mut || ()),
+            Stage::RUNNING => {}
+            Stage::RETURNED => (kind.drop_value)(slot),
+            _ => slot.cast::<TaskError>().drop_in_place(),
         }
     }
 }

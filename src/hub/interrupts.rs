@@ -1,0 +1,106 @@
+//! What is to be raised in a greenlet where it waits.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic;
+
+/// Something to be raised in a greenlet where it waits.
+pub(crate) enum Interrupt {
+    /// Unwinds with the payload, without a call of the panic hook.
+    Unwind(Cause, Box<dyn Any + Send>),
+    /// Panics with the text.
+    Panic(String),
+}
+
+/// Who interrupts, so that it can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Kill,
+    Timeout(u64),
+}
+
+impl Interrupt {
+    pub(crate) fn panic(text: String) -> Self {
+        Self::Panic(text)
+    }
+
+    #[track_caller]
+    pub(super) fn raise(self) -> ! {
+        match self {
+            Self::Unwind(_, payload) => panic::resume_unwind(payload),
+            Self::Panic(text) => panic!("{text}"),
+        }
+    }
+
+    fn is_caused_by(&self, cause: Cause) -> bool {
+        matches!(self, Self::Unwind(own, _) if *own == cause)
+    }
+}
+
+/// All that is to be raised in one greenlet, in this order.
+///
+/// An allocator may let others run, who may add something as well. So nothing here allocates or frees while the
+/// list is out of its place.
+#[derive(Default)]
+pub(super) struct Interrupts {
+    first: Cell<List>,
+}
+
+type List = Option<Box<Due>>;
+
+struct Due {
+    interrupt: Interrupt,
+    next: List,
+}
+
+impl Interrupts {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        // SAFETY: only this thread looks at the cell, and nobody else while this does.
+        unsafe { &*self.first.as_ptr() }.is_none()
+    }
+
+    pub(super) fn add(&self, interrupt: Interrupt) {
+        let due = Box::new(Due { interrupt, next: None });
+        let mut first = self.first.take();
+        let mut end = &mut first;
+        while let Some(due) = end {
+            end = &mut due.next;
+        }
+        *end = Some(due);
+        self.first.set(first);
+    }
+
+    /// Takes back what is wanted no more.
+    pub(super) fn cancel(&self, cause: Cause) {
+        let (mut all, mut left, cancelled) = (self.first.take(), None, Self::default());
+        let mut end = &mut left;
+        while let Some(mut due) = all {
+            all = due.next.take();
+            if due.interrupt.is_caused_by(cause) {
+                due.next = cancelled.first.take();
+                cancelled.first.set(Some(due));
+            } else {
+                end = &mut end.insert(due).next;
+            }
+        }
+        self.first.set(left);
+        // Dropped when all is in its place again: a payload may be anything.
+        drop(cancelled);
+    }
+
+    pub(super) fn take_first(&self) -> Option<Interrupt> {
+        let mut first = self.first.take()?;
+        self.first.set(first.next.take());
+        Some(first.interrupt)
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        // One after the other: of a long list each would drop the next one within its own drop.
+        while let Some(interrupt) = self.take_first() {
+            drop(interrupt);
+        }
+    }
+}
