@@ -360,16 +360,24 @@ impl Select {
         for (asked, set) in asked.iter_mut().zip(self.sets).filter(|(_, set)| !set.is_null()) {
             copy(set.cast(), asked.as_mut_ptr().cast());
         }
-        let ask = || {
+        let restore = || {
             for (asked, set) in asked.iter().zip(self.sets).filter(|(_, set)| !set.is_null()) {
                 copy(asked.as_ptr().cast(), set.cast());
             }
+        };
+        let ask = || {
+            restore();
             let mut at_once = timespec { tv_sec: 0, tv_nsec: 0 };
             // SAFETY: the caller's word.
             unsafe { self.ask(&mut at_once, std::ptr::null()) }
         };
         let wait = |deadline| self.wait(&asked, deadline);
-        ask_and_wait(timeout, ask, wait, block)
+        let result = ask_and_wait(timeout, ask, wait, block);
+        if result < 0 {
+            // An error leaves the sets as they were, so that a caller may just ask again.
+            restore();
+        }
+        result
     }
 
     fn wait(&self, asked: &[MaybeUninit<fd_set>; 3], deadline: Option<Instant>) -> Ended {

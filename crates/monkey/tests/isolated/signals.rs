@@ -113,8 +113,12 @@ const RESTARTING: &[(&str, Blocking)] = &[
 const ENDING: &[(&str, Blocking)] = &[
     ("poll", || errno_of(unsafe { libc::poll(ptr::null_mut(), 0, -1) })),
     ("select", || {
-        let null = ptr::null_mut();
-        errno_of(unsafe { libc::select(0, null, null, null, ptr::null_mut()) })
+        let ([reader, _writer], null) = (pipe(), ptr::null_mut());
+        let mut set: libc::fd_set = unsafe { mem::zeroed() };
+        unsafe { libc::FD_SET(reader, &mut set) };
+        let error = errno_of(unsafe { libc::select(reader + 1, &mut set, null, null, ptr::null_mut()) });
+        assert!(unsafe { libc::FD_ISSET(reader, &set) }, "the set is as it was");
+        error
     }),
     ("epoll_wait", || {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
