@@ -74,6 +74,14 @@ fn a_poll_fails() {
 }
 
 #[test]
+fn a_pause_fails() {
+    assert!(killed(|| {
+        let result = unsafe { libc::pause() };
+        result == -1 && canceled(Err::<(), _>(std::io::Error::last_os_error()))
+    }));
+}
+
+#[test]
 fn a_wait_for_a_child_fails_and_the_child_can_be_waited_for_again() {
     let mut child = killed(|| {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
