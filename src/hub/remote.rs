@@ -17,7 +17,7 @@ use slab::Slab;
 #[cfg(target_os = "linux")]
 use super::embed::Sleeper;
 use super::poller::Waker;
-use super::{Fiber, Hub};
+use super::{Fiber, Hub, existing};
 
 /// After a flood of posts, memory for so many is kept.
 const KEPT_ROOM: usize = 1024;
@@ -281,8 +281,12 @@ impl RemoteWaker {
 
     /// Wakes the greenlet if it still waits.
     pub(crate) fn wake(&self) {
-        // A hub that is gone has nobody to wake.
-        let _ = self.remote.post(Post::Wake(self.key));
+        match existing().filter(|hub| Arc::ptr_eq(&hub.remote, &self.remote)) {
+            // Not by way of the inbox, with its lock, where the greenlets of one thread wake each other.
+            Some(hub) => hub.remote_waiters.wake(hub, self.key),
+            // A hub that is gone has nobody to wake.
+            None => drop(self.remote.post(Post::Wake(self.key))),
+        }
     }
 }
 
