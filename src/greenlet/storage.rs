@@ -126,8 +126,11 @@ impl Storage {
             let words = unsafe { NonNull::new_unchecked(words::locate().cast_mut().cast()) };
             self.own.set(Some(Place { base: Base::in_force(), words }));
         }
-        let block = self.pool.take(words::locate);
-        let words = NonNull::new(block.anchor().cast_mut().cast()).expect("an anchor is a place");
+        let words_at = |anchor: *const ()| NonNull::new(anchor.cast_mut().cast::<Words>()).expect("a place");
+        // What another thread has left there is about what is gone.
+        // SAFETY: in a block that nobody else has, and that lives for ever.
+        let block = self.pool.take(words::locate, |anchor| unsafe { words_at(anchor).as_ref() }.carry_over());
+        let words = words_at(block.anchor());
         let place = Place { base: block.base(), words };
         extras.storage.set(OwnStorage::Has(Own { block, place }));
     }

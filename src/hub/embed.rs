@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use super::poller::Outsider;
 use super::remote::Remote;
-pub use super::signals::{OnSignal, note_signal, until_signal};
+pub use super::signals::{OnSignal, Signal, note_signal, until_signal};
 use super::wait_queue::Node;
 use super::{BUDGET, Cause, Fiber, FiberState, Hub, Interrupt, existing};
 use crate::greenlet::tag::Wake;
@@ -58,7 +58,7 @@ pub enum Ended {
     TimedOut,
     /// The greenlet was killed or its time is over, and is to come to its end.
     Interrupted,
-    /// A signal has been handled, and the wait was one [until then](until_signal).
+    /// A [signal](Signal) has come, and there was no wait.
     Signalled,
     /// The descriptor was [closed](close_fd) meanwhile; its number may be another's by now.
     Closed,
@@ -315,7 +315,7 @@ impl Sleeper {
     /// behind: another thread may give a lock back, but what never comes must not keep the program.
     pub fn sleep(self: std::pin::Pin<&Self>, deadline: Option<Instant>) -> Ended {
         let Some(hub) = hub_at_rest() else { return Ended::Woken };
-        let _counted = Counted::one_more(&hub.sleepers);
+        let _counted = OneMore::of(&hub.sleepers);
         let until = hub.last_waits_end().into_iter().chain(deadline).min();
         let ended = match self.state.load(Ordering::Acquire) {
             ASLEEP => hub.park_quietly(until, "a blocking call to another thread or greenlet"),
@@ -371,16 +371,16 @@ impl Drop for Sleeper {
 }
 
 /// One more while it lives.
-struct Counted<'a>(&'a Cell<usize>);
+struct OneMore<'a>(&'a Cell<usize>);
 
-impl<'a> Counted<'a> {
-    fn one_more(count: &'a Cell<usize>) -> Self {
+impl<'a> OneMore<'a> {
+    fn of(count: &'a Cell<usize>) -> Self {
         count.set(count.get() + 1);
         Self(count)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for OneMore<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }

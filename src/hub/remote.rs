@@ -130,10 +130,7 @@ impl Remote {
         #[cfg(target_os = "linux")]
         {
             self.wake_sleepers(hub);
-            match self.signals.swap(0, Ordering::SeqCst) {
-                0 => {}
-                handled => hub.signals.wake(hub, handled),
-            }
+            self.see_to_signals(hub);
         }
         // The two vectors change places, so that neither grows anew each time.
         let mut posts = hub.seen_posts.take();
@@ -155,6 +152,14 @@ impl Remote {
     pub(super) fn note_signal(&self, kind: u8) {
         self.signals.fetch_or(kind, Ordering::SeqCst);
         self.call_attention();
+    }
+
+    /// Makes those ready whose calls are ended by what has been handled.
+    #[cfg(target_os = "linux")]
+    pub(super) fn see_to_signals(&self, hub: &Hub) {
+        if self.signals.load(Ordering::Relaxed) != 0 {
+            hub.signals.wake(hub, self.signals.swap(0, Ordering::SeqCst));
+        }
     }
 
     /// Has the hub note that a sleeper is woken. Takes no lock and allocates nothing. The sleeper exists until

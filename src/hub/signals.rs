@@ -1,10 +1,10 @@
-//! Waits that end when a signal has been handled, as a blocking system call does with `EINTR`.
+//! Calls that end when a signal has been handled, as a blocking system call does with `EINTR`.
 //!
 //! A handler leaves a note at its thread's hub, which at the beginning of its next round makes those ready whose
 //! waits that ends. It runs in the midst of anything, so leaving the note takes no lock and allocates nothing.
 
 use super::embed::{self, Ended};
-use super::wait_queue::Node;
+use super::wait_queue::{Node, Place};
 use super::{Hub, WaitQueue, existing};
 
 /// What a blocking call does when a signal has been handled. `signal(7)` has it for each.
@@ -17,10 +17,10 @@ pub enum OnSignal {
 }
 
 /// What was handled since the hub looked last, in bits.
-pub(super) const RESTARTING: u8 = 1;
-pub(super) const INTERRUPTING: u8 = 2;
+const RESTARTING: u8 = 1;
+const INTERRUPTING: u8 = 2;
 
-/// Who waits until a signal at the latest.
+/// Whose calls end when a signal has been handled.
 #[derive(Default)]
 pub(super) struct SignalWaiters {
     restart: WaitQueue,
@@ -36,7 +36,24 @@ impl SignalWaiters {
     }
 }
 
-/// Does a wait of this module, which ends as [`Signalled`](Ended::Signalled) too: when a handler has
+/// Tells a [call](until_signal) whether a signal has been handled that ends it.
+pub struct Signal<'a>(Option<&'a Node>);
+
+impl Signal<'_> {
+    /// Whether that has happened since the call began.
+    pub fn has_come(&self) -> bool {
+        self.0.is_some_and(|node| !node.is_queued())
+    }
+
+    /// Does a wait of this module, or if the signal has come ends it there and then as
+    /// [`Signalled`](Ended::Signalled). One that comes meanwhile ends the wait as well, as [`Woken`](Ended::Woken):
+    /// what was waited for may have come too, and goes before.
+    pub fn unless_come(&self, wait: impl FnOnce() -> Ended) -> Ended {
+        if self.has_come() { Ended::Signalled } else { wait() }
+    }
+}
+
+/// Does a call that may wait several times. Each of the waits ends early when a handler has
 /// [told](note_signal) of a signal that ends such a call.
 ///
 /// ```
@@ -44,44 +61,36 @@ impl SignalWaiters {
 /// use greenlet::hub::embed::{Ended, OnSignal, note_signal, sleep_until, until_signal};
 ///
 /// let sleeper = greenlet::spawn(|| {
-///     until_signal(OnSignal::End, || sleep_until(Instant::now() + Duration::from_secs(60)))
+///     until_signal(OnSignal::End, |signal| {
+///         let ended = signal.unless_come(|| sleep_until(Instant::now() + Duration::from_secs(60)));
+///         (ended, signal.has_come())
+///     })
 /// });
 /// greenlet::yield_now();
 /// note_signal(true); // by a handler that was installed with SA_RESTART
-/// assert_eq!(sleeper.join().unwrap(), Ended::Signalled);
+/// assert_eq!(sleeper.join().unwrap(), (Ended::Woken, true));
 /// ```
-pub fn until_signal(on_signal: OnSignal, wait: impl FnOnce() -> Ended) -> Ended {
-    let Some(hub) = embed::hub_at_rest() else { return wait() };
+pub fn until_signal<R>(on_signal: OnSignal, call: impl FnOnce(&Signal<'_>) -> R) -> R {
+    let Some(hub) = embed::hub_at_rest() else { return call(&Signal(None)) };
+    // What was handled before is nothing to this call.
+    hub.remote.see_to_signals(hub);
     let waiters = match on_signal {
         OnSignal::Restart => &hub.signals.restart,
         OnSignal::End => &hub.signals.end,
     };
     let node = Node::new(());
-    let waiting = Leaving(&node);
-    // SAFETY: the node is borrowed, and so stays where it is, until it has left, when this function ends; its
-    // greenlet is the one that runs this function.
-    unsafe { waiters.enter(waiting.0, hub.current()) };
-    match wait() {
-        Ended::Woken if !node.is_queued() => Ended::Signalled,
-        ended => ended,
-    }
+    // SAFETY: the node is borrowed, and so stays where it is, until the place is dropped, when this function
+    // ends; its greenlet is the one that runs this function.
+    let _place = unsafe { Place::in_queue(waiters, &node, hub.current(), &|| ()) };
+    call(&Signal(Some(&node)))
 }
 
-/// To be called by a handler of a signal: waits of this thread's greenlets end that [such a signal
+/// To be called by a handler of a signal: those calls of this thread's greenlets end that [such a signal
 /// ends](until_signal). `restarts` says whether the handler was installed with `SA_RESTART`.
 ///
 /// Fit for a handler: it takes no lock, allocates nothing and does not wait, but it may change `errno`.
 pub fn note_signal(restarts: bool) {
     if let Some(hub) = existing() {
         hub.remote.note_signal(if restarts { RESTARTING } else { INTERRUPTING });
-    }
-}
-
-/// Takes the node out of its queue when dropped.
-struct Leaving<'a>(&'a Node);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
     }
 }

@@ -27,7 +27,8 @@ pub enum Part {
     /// `syscall`, for the futexes of which std makes its locks.
     Sync,
     /// `sigaction`, `signal` and their kin, so that a handler ends the calls that its thread's greenlets are parked
-    /// in, with `EINTR`, as far as it would end such a call of the thread; and `pause`.
+    /// in, with `EINTR`, as far as it would end such a call of the thread; and `pause`. Never in a statically
+    /// linked program.
     Signals,
 }
 
@@ -166,7 +167,9 @@ impl Patch {
     /// lookup than the one that would be taken over. Then nothing has changed.
     pub fn apply(self) -> Result<(), Unsupported> {
         linux::prepare(self)?;
-        ON.fetch_or(self.parts, Ordering::Relaxed);
+        // A static program has libc's functions for that, and no way past them to libc.
+        let possible = if cfg!(target_feature = "crt-static") { !Part::Signals.bit() } else { u8::MAX };
+        ON.fetch_or(self.parts & possible, Ordering::Relaxed);
         linux::take_over_what_is_there(self);
         #[cfg(feature = "own-tls")]
         if self.own_tls {

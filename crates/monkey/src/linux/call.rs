@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended, OnSignal, Sleeper, until_signal};
+use greenlet::hub::embed::{self, Ended, OnSignal, Signal, Sleeper, until_signal};
 
 use super::raw::{call, call3, errno, error, set_errno};
 use crate::Part;
@@ -110,10 +110,20 @@ impl Call {
             };
         }
         let deadline = self.deadline();
-        let mut patience = Patience::new(self.part, on_signal(deadline));
+        until_signal(on_signal(deadline), |signal| self.try_until_done(operation, can_ask, deadline, signal))
+    }
+
+    fn try_until_done(
+        self,
+        operation: &mut dyn FnMut(How) -> isize,
+        can_ask: bool,
+        deadline: Option<Instant>,
+        signal: &Signal<'_>,
+    ) -> isize {
+        let mut patience = Patience::new(self.part, signal);
         loop {
             if can_ask || !is_ready(self.fd, self.events) {
-                let ended = self.wait(deadline);
+                let ended = self.wait(deadline, signal);
                 if let Some(error) = failure(ended) {
                     return error;
                 }
@@ -138,9 +148,9 @@ impl Call {
     }
 
     /// Waits until the operation is worth trying.
-    pub(super) fn wait(self, deadline: Option<Instant>) -> Ended {
+    pub(super) fn wait(self, deadline: Option<Instant>, signal: &Signal<'_>) -> Ended {
         let wait = || embed::wait_for_fds([(self.fd, self.events)], deadline);
-        parked(self.part, || until_signal(on_signal(deadline), wait))
+        signal.unless_come(|| parked(self.part, wait))
     }
 
     /// When the socket's own limit is over; `None` if it has none, or is no socket.
@@ -168,15 +178,15 @@ pub(super) fn failure(ended: Ended) -> Option<isize> {
 
 /// For descriptors that are called ready and then are not: a datagram socket whose peer is full, one that
 /// another process reads from as well.
-pub(super) struct Patience {
+pub(super) struct Patience<'a> {
     part: Part,
-    on_signal: OnSignal,
+    signal: &'a Signal<'a>,
     vain: u32,
 }
 
-impl Patience {
-    pub(super) fn new(part: Part, on_signal: OnSignal) -> Self {
-        Self { part, on_signal, vain: 0 }
+impl<'a> Patience<'a> {
+    pub(super) fn new(part: Part, signal: &'a Signal<'a>) -> Self {
+        Self { part, signal, vain: 0 }
     }
 
     pub(super) fn after_a_vain_wake(&mut self, deadline: Option<Instant>) -> Ended {
@@ -186,7 +196,7 @@ impl Patience {
         }
         let nap = Duration::from_millis(1 << (self.vain - 3).min(4));
         let until = Instant::now() + nap;
-        sleep_until(self.part, self.on_signal, deadline.map_or(until, |deadline| deadline.min(until)))
+        sleep_until(self.part, self.signal, deadline.map_or(until, |deadline| deadline.min(until)))
     }
 }
 
@@ -200,8 +210,8 @@ pub(super) fn parked<R>(part: Part, wait: impl FnOnce() -> R) -> R {
 }
 
 /// Waits until a time.
-pub(super) fn sleep_until(part: Part, on_signal: OnSignal, deadline: Instant) -> Ended {
-    parked(part, || until_signal(on_signal, || embed::sleep_until(deadline)))
+pub(super) fn sleep_until(part: Part, signal: &Signal<'_>, deadline: Instant) -> Ended {
+    signal.unless_come(|| parked(part, || embed::sleep_until(deadline)))
 }
 
 /// Waits until a time, even if the greenlet is to come to its end.

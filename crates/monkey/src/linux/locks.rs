@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_long};
 
-use greenlet::hub::embed::{self, OnSignal};
+use greenlet::hub::embed::{self, OnSignal, Signal, until_signal};
 
 use super::call::{Patience, WOULD_BLOCK, failure, yield_now};
 use super::raw::{answer_int, call3, error};
@@ -55,7 +55,15 @@ unsafe fn control(fd: c_int, command: c_int, argument: c_long) -> c_int {
 }
 
 fn try_until_free(attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) -> isize {
-    let mut patience = Patience::new(Part::Files, OnSignal::Restart);
+    until_signal(OnSignal::Restart, |signal| try_again_and_again(attempt, block, signal))
+}
+
+fn try_again_and_again(
+    attempt: impl Fn() -> isize,
+    block: impl FnOnce() -> isize,
+    signal: &Signal<'_>,
+) -> isize {
+    let mut patience = Patience::new(Part::Files, signal);
     loop {
         let result = attempt();
         if result != WOULD_BLOCK && result != error(libc::EACCES) {

@@ -1,7 +1,7 @@
 //! Several messages by one call. As much as goes without waiting is done by one system call.
 
 use std::ffi::{c_int, c_uint};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use libc::{mmsghdr, timespec};
 
@@ -10,7 +10,7 @@ use super::pieces::Pieces;
 use super::raw::{answer_int, call, error};
 use super::sockets::{flag, message_pieces, never_blocks, send_rest};
 use super::take_over::take_over;
-use super::time::{after, duration};
+use super::time::{after, duration, timespec_of};
 use crate::Part;
 
 take_over! { Part::Socket =>
@@ -83,13 +83,9 @@ unsafe fn receive_messages(
     if let Some(deadline) = deadline.filter(|_| result >= 0) {
         let left = deadline.saturating_duration_since(Instant::now());
         // SAFETY: as above; there was a limit, so it is somewhere.
-        unsafe { *timeout = time(left) };
+        unsafe { *timeout = timespec_of(left) };
     }
     result
-}
-
-fn time(duration: Duration) -> timespec {
-    timespec { tv_sec: duration.as_secs() as libc::time_t, tv_nsec: duration.subsec_nanos().into() }
 }
 
 unsafe fn send_some(fd: c_int, messages: *mut mmsghdr, count: usize, flags: c_int) -> isize {

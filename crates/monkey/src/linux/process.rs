@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use greenlet::hub::embed::{self, OnSignal};
+use greenlet::hub::embed::{self, OnSignal, Signal, until_signal};
 use libc::{id_t, idtype_t, pid_t, rusage, siginfo_t};
 
 use super::call::{Call, Patience, failure, yield_now};
@@ -125,10 +125,14 @@ fn until_there_is_one(
     // That of a child tells of its end only, and not that it was stopped.
     let ends_only = options & (libc::WSTOPPED | libc::WCONTINUED) == 0;
     let child = child.filter(|child| child.fd >= 0 && ends_only);
-    let mut patience = Patience::new(Part::Process, OnSignal::Restart);
+    until_signal(OnSignal::Restart, |signal| wait_until_there_is_one(child, ask, signal))
+}
+
+fn wait_until_there_is_one(child: Option<Child>, ask: impl Fn() -> isize, signal: &Signal<'_>) -> isize {
+    let mut patience = Patience::new(Part::Process, signal);
     loop {
         if let Some(child) = &child
-            && let Some(error) = failure(Call::reading(Part::Process, child.fd).wait(None))
+            && let Some(error) = failure(Call::reading(Part::Process, child.fd).wait(None, signal))
         {
             return error;
         }

@@ -8,14 +8,14 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended, OnSignal, until_signal};
+use greenlet::hub::embed::{self, Ended, OnSignal, Signal, until_signal};
 use libc::{epoll_event, fd_set, nfds_t, pollfd, size_t, timespec, timeval};
 
 use super::call::{Patience, failure, parked, poll_at_once, sleep_until, yield_now};
 use super::epoll_set::EpollSet;
 use super::raw::{answer_int, call, error};
 use super::take_over::take_over;
-use super::time::{after, duration};
+use super::time::{after, duration, timespec_of};
 use crate::Part;
 
 take_over! { Part::Poll =>
@@ -151,19 +151,12 @@ unsafe fn ppoll_plainly(
     }
 }
 
-fn timespec_of(duration: Duration) -> timespec {
-    timespec {
-        tv_sec: duration.as_secs().min(i32::MAX as u64) as libc::time_t,
-        tv_nsec: duration.subsec_nanos().into(),
-    }
-}
-
 /// Asks until something is ready or the time is over. `ask` must not block, and `wait` waits until it is worth
 /// asking again.
 fn ask_and_wait(
     timeout: Option<Duration>,
     mut ask: impl FnMut() -> isize,
-    mut wait: impl FnMut(Option<Instant>) -> Ended,
+    wait: impl FnMut(Option<Instant>, &Signal<'_>) -> Ended,
     block: impl FnOnce() -> isize,
 ) -> isize {
     if embed::spend_budget()
@@ -178,9 +171,19 @@ fn ask_and_wait(
     if !embed::can_wait() {
         return block();
     }
-    let (deadline, mut patience) = (timeout.map(after), Patience::new(Part::Poll, OnSignal::End));
+    let deadline = timeout.map(after);
+    until_signal(OnSignal::End, |signal| wait_and_ask(deadline, ask, wait, signal))
+}
+
+fn wait_and_ask(
+    deadline: Option<Instant>,
+    mut ask: impl FnMut() -> isize,
+    mut wait: impl FnMut(Option<Instant>, &Signal<'_>) -> Ended,
+    signal: &Signal<'_>,
+) -> isize {
+    let mut patience = Patience::new(Part::Poll, signal);
     loop {
-        match wait(deadline) {
+        match wait(deadline, signal) {
             Ended::TimedOut => return ask(),
             // What it is now called by is for the kernel to say.
             Ended::Closed => {}
@@ -213,12 +216,12 @@ unsafe fn poll_or_wait(
     }
     // SAFETY: the arguments of a call that was taken over.
     let ask = || unsafe { poll_at_once(fds, count as usize) };
-    let wait = |deadline| {
+    let wait = |deadline: Option<Instant>, signal: &Signal<'_>| {
         // An array that is none was an error when it was asked for.
         let fds =
             // SAFETY: as above.
             if fds.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(fds, count as usize) } };
-        wait_for_any(fds, deadline)
+        wait_for_any(fds, deadline, signal)
     };
     ask_and_wait(timeout, ask, wait, block)
 }
@@ -239,22 +242,22 @@ unsafe fn ppoll_or_wait(
 }
 
 /// Waits until one of the descriptors may be ready.
-fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
+fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>, signal: &Signal<'_>) -> Ended {
     match fds.len() {
-        0 => wait_for::<1>(fds, deadline),
-        1 => wait_for::<1>(fds, deadline),
-        2..=4 => wait_for::<4>(fds, deadline),
-        5..=16 => wait_for::<16>(fds, deadline),
+        0 => wait_for::<1>(fds, deadline, signal),
+        1 => wait_for::<1>(fds, deadline, signal),
+        2..=4 => wait_for::<4>(fds, deadline, signal),
+        5..=16 => wait_for::<16>(fds, deadline, signal),
         _ => match EpollSet::new(fds) {
             Ok(set) => {
                 let fd = pollfd { fd: set.fd(), events: libc::POLLIN, revents: 0 };
-                wait_for::<1>(&[fd], deadline)
+                wait_for::<1>(&[fd], deadline, signal)
             }
             // Out of descriptors, or one that cannot be watched: look again in a while.
             Err(_) => {
                 let soon = after(Duration::from_millis(10));
                 let until = deadline.map_or(soon, |deadline| deadline.min(soon));
-                match sleep_until(Part::Poll, OnSignal::End, until) {
+                match sleep_until(Part::Poll, signal, until) {
                     Ended::TimedOut => Ended::Woken,
                     ended => ended,
                 }
@@ -263,9 +266,9 @@ fn wait_for_any(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
     }
 }
 
-fn wait_for<const N: usize>(fds: &[pollfd], deadline: Option<Instant>) -> Ended {
+fn wait_for<const N: usize>(fds: &[pollfd], deadline: Option<Instant>, signal: &Signal<'_>) -> Ended {
     let fds: [_; N] = array::from_fn(|at| fds.get(at).map_or((-1, 0), |fd| (fd.fd, fd.events)));
-    parked(Part::Poll, || until_signal(OnSignal::End, || embed::wait_for_fds(fds, deadline)))
+    signal.unless_come(|| parked(Part::Poll, || embed::wait_for_fds(fds, deadline)))
 }
 
 /// The arguments of a `select`.
@@ -371,7 +374,7 @@ impl Select {
             // SAFETY: the caller's word.
             unsafe { self.ask(&mut at_once, std::ptr::null()) }
         };
-        let wait = |deadline| self.wait(&asked, deadline);
+        let wait = |deadline: Option<Instant>, signal: &Signal<'_>| self.wait(&asked, deadline, signal);
         let result = ask_and_wait(timeout, ask, wait, block);
         if result < 0 {
             // An error leaves the sets as they were, so that a caller may just ask again.
@@ -380,7 +383,12 @@ impl Select {
         result
     }
 
-    fn wait(&self, asked: &[MaybeUninit<fd_set>; 3], deadline: Option<Instant>) -> Ended {
+    fn wait(
+        &self,
+        asked: &[MaybeUninit<fd_set>; 3],
+        deadline: Option<Instant>,
+        signal: &Signal<'_>,
+    ) -> Ended {
         const EVENTS: [i16; 3] = [libc::POLLIN, libc::POLLOUT, libc::POLLPRI];
         let mut fds = [pollfd { fd: -1, events: 0, revents: 0 }; SET_SIZE];
         let mut count = 0;
@@ -394,7 +402,7 @@ impl Select {
                 count += 1;
             }
         }
-        wait_for_any(&fds[..count], deadline)
+        wait_for_any(&fds[..count], deadline, signal)
     }
 }
 
@@ -434,5 +442,10 @@ fn wait_for_epoll(
         return block();
     }
     let fd = pollfd { fd: epoll, events: libc::POLLIN, revents: 0 };
-    ask_and_wait(timeout, || ask(0), |deadline| wait_for::<1>(&[fd], deadline), block)
+    ask_and_wait(
+        timeout,
+        || ask(0),
+        |deadline, signal: &Signal<'_>| wait_for::<1>(&[fd], deadline, signal),
+        block,
+    )
 }

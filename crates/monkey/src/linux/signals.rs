@@ -3,18 +3,19 @@
 //!
 //! The kernel is given a handler of ours in the place of the program's. It leaves a note for the thread's hub
 //! and calls the program's, which is kept in a table. A program that asks for its handler is shown its own.
-//! Nothing here takes a lock: a handler may install another one.
+//! Nothing here takes a lock: a handler may install another one. Of two threads that install for one signal at
+//! the same time, one's function may stay with the other's flags.
 
 use std::ffi::{c_int, c_void};
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::pin::pin;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
-use greenlet::hub::embed::{self, Ended, OnSignal, Sleeper, until_signal};
+use greenlet::hub::embed::{self, OnSignal, Sleeper, until_signal};
 use libc::{SIG_DFL, SIG_ERR, SIG_IGN, sigaction as Action, sighandler_t, siginfo_t};
 
-use super::call::{CANCELED, parked};
+use super::call::{CANCELED, failure, parked, yield_now};
 use super::next::Next;
 use super::raw::{answer_int, call, errno, error, set_errno};
 use super::take_over::take_over;
@@ -22,6 +23,11 @@ use crate::Part;
 
 take_over! { Part::Signals, true =>
     fn sigaction(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
+        ours: install(signal, new, old),
+        plain: answer_int(error(libc::ENOSYS)),
+    }
+
+    fn __sigaction(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
         ours: install(signal, new, old),
         plain: answer_int(error(libc::ENOSYS)),
     }
@@ -51,6 +57,11 @@ take_over! { Part::Signals, true =>
         plain: SIG_ERR,
     }
 
+    fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+        ours: install_unblocked(signal, disposition),
+        plain: SIG_ERR,
+    }
+
     fn siginterrupt(signal: c_int, interrupt: c_int) -> c_int {
         ours: set_restart(signal, interrupt == 0),
         plain: answer_int(error(libc::ENOSYS)),
@@ -66,18 +77,19 @@ take_over! { Part::Signals, true =>
 struct Handler {
     function: AtomicUsize,
     flags: AtomicI32,
-    /// `siginterrupt` has said that it is to interrupt calls if `signal` installs it.
-    interrupts: AtomicBool,
 }
 
+const COUNT: usize = 65;
+
 /// By the number of the signal.
-static HANDLERS: [Handler; 65] = [const {
-    Handler {
-        function: AtomicUsize::new(SIG_DFL),
-        flags: AtomicI32::new(0),
-        interrupts: AtomicBool::new(false),
-    }
-}; 65];
+static HANDLERS: [Handler; COUNT] =
+    [const { Handler { function: AtomicUsize::new(SIG_DFL), flags: AtomicI32::new(0) } }; COUNT];
+
+/// Those that `siginterrupt` has said are to interrupt calls if `signal` installs their handlers.
+static INTERRUPTING: [AtomicBool; COUNT] = [const { AtomicBool::new(false) }; COUNT];
+
+/// What `sigset` says of a signal that is blocked (`SIG_HOLD`).
+const SIG_HOLD: sighandler_t = 2;
 
 /// How `signal` is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +101,8 @@ enum Style {
 }
 
 /// The place of a signal whose handler may end a call. Not of those that the running code has caused itself, or
-/// that tell it of the processor's time, which nobody who waits uses; nor of those that are libc's own.
+/// that tell it of the processor's time, which nobody who waits uses; nor of those that are libc's own, or have
+/// no handlers.
 fn handler_of(signal: c_int) -> Option<&'static Handler> {
     let others = matches!(
         signal,
@@ -100,6 +113,9 @@ fn handler_of(signal: c_int) -> Option<&'static Handler> {
             | libc::SIGTRAP
             | libc::SIGSYS
             | libc::SIGABRT
+            | libc::SIGPIPE
+            | libc::SIGXFSZ
+            | libc::SIGXCPU
             | libc::SIGPROF
             | libc::SIGVTALRM
             | libc::SIGKILL
@@ -108,7 +124,11 @@ fn handler_of(signal: c_int) -> Option<&'static Handler> {
             | 32
             | 33
     );
-    HANDLERS.get(usize::try_from(signal).ok()?).filter(|_| !others)
+    of_signal(&HANDLERS, signal).filter(|_| !others)
+}
+
+fn of_signal<X>(all: &'static [X; COUNT], signal: c_int) -> Option<&'static X> {
+    all.get(usize::try_from(signal).ok()?)
 }
 
 /// libc's `sigaction`.
@@ -129,6 +149,10 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     embed::note_signal(handler.flags.load(Ordering::Relaxed) & libc::SA_RESTART != 0);
     set_errno(saved);
     let function = handler.function.load(Ordering::Relaxed);
+    if !is_program_function(function) {
+        // The program has got hold of this function, and installed it by a system call of its own.
+        return;
+    }
     // SAFETY: it was installed as a handler of this signal. One that takes the number only does not look for
     // the rest, which is in registers.
     unsafe {
@@ -172,39 +196,67 @@ unsafe fn install(signal: c_int, new: *const Action, old: *mut Action) -> c_int 
 
 /// What is installed for a signal, as the program sees it.
 fn installed(signal: c_int) -> Option<Action> {
-    let mut action = MaybeUninit::zeroed();
-    // SAFETY: there is room for what it writes, and of numbers zero will do.
-    unsafe { (install(signal, ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init()) }
+    let mut action = action(SIG_DFL, 0);
+    // SAFETY: changes a local variable.
+    (unsafe { install(signal, ptr::null(), &mut action) } == 0).then_some(action)
+}
+
+/// An action with no other signals blocked.
+fn action(function: sighandler_t, flags: c_int) -> Action {
+    // SAFETY: of numbers zero will do, and an empty set is zero.
+    let mut action: Action = unsafe { mem::zeroed() };
+    (action.sa_sigaction, action.sa_flags) = (function, flags);
+    action
 }
 
 unsafe fn install_simply(signal: c_int, function: sighandler_t, style: Style) -> sighandler_t {
-    let interrupts = || handler_of(signal).is_some_and(|handler| handler.interrupts.load(Ordering::Relaxed));
-    let flags = match style {
-        Style::Bsd if interrupts() => 0,
-        Style::Bsd => libc::SA_RESTART,
-        Style::SystemV => libc::SA_RESETHAND | libc::SA_NODEFER,
+    let interrupts =
+        || of_signal(&INTERRUPTING, signal).is_some_and(|interrupting| interrupting.load(Ordering::Relaxed));
+    let mut new = match style {
+        Style::Bsd if interrupts() => action(function, 0),
+        Style::Bsd => action(function, libc::SA_RESTART),
+        Style::SystemV => action(function, libc::SA_RESETHAND | libc::SA_NODEFER),
     };
-    let Some(before) = (function != SIG_ERR).then(|| installed(signal)).flatten() else {
-        set_errno(libc::EINVAL);
-        return SIG_ERR;
-    };
-    // SAFETY: of numbers zero will do.
-    let mut new: Action = unsafe { mem::zeroed() };
-    (new.sa_sigaction, new.sa_flags) = (function, flags);
+    let mut old = action(SIG_DFL, 0);
     // SAFETY: takes and changes local variables; the function is the caller's.
-    let result = unsafe {
+    unsafe {
         if style == Style::Bsd {
             libc::sigaddset(&mut new.sa_mask, signal);
         }
-        install(signal, &new, ptr::null_mut())
+        if function == SIG_ERR || install(signal, &new, &mut old) != 0 {
+            set_errno(libc::EINVAL);
+            return SIG_ERR;
+        }
+    }
+    old.sa_sigaction
+}
+
+/// `sigset`, which installs what is to be done with a signal and unblocks it, or blocks it.
+unsafe fn install_unblocked(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+    let (new, mut old) = (action(disposition, 0), action(SIG_DFL, 0));
+    let (mut set, mut before) = (new.sa_mask, new.sa_mask);
+    let (new, how) = match disposition {
+        SIG_HOLD => (ptr::null(), libc::SIG_BLOCK),
+        _ => (&raw const new, libc::SIG_UNBLOCK),
     };
-    if result == 0 { before.sa_sigaction } else { SIG_ERR }
+    // SAFETY: takes and changes local variables; the function is the caller's.
+    unsafe {
+        if disposition == SIG_ERR
+            || libc::sigaddset(&mut set, signal) != 0
+            || install(signal, new, &mut old) != 0
+            || libc::pthread_sigmask(how, &set, &mut before) != 0
+        {
+            set_errno(libc::EINVAL);
+            return SIG_ERR;
+        }
+        if libc::sigismember(&before, signal) == 1 { SIG_HOLD } else { old.sa_sigaction }
+    }
 }
 
 fn set_restart(signal: c_int, restarts: bool) -> c_int {
     let Some(mut action) = installed(signal) else { return -1 };
-    if let Some(handler) = handler_of(signal) {
-        handler.interrupts.store(!restarts, Ordering::Relaxed);
+    if let Some(interrupting) = of_signal(&INTERRUPTING, signal) {
+        interrupting.store(!restarts, Ordering::Relaxed);
     }
     match restarts {
         true => action.sa_flags |= libc::SA_RESTART,
@@ -226,17 +278,22 @@ pub(super) fn adopt() {
 }
 
 fn wait_for_a_signal() -> isize {
+    if embed::is_interrupted() {
+        yield_now();
+        return CANCELED;
+    }
     // SAFETY: it is a local variable.
     let Some(sleeper) = (unsafe { Sleeper::new() }) else { return pause_plainly() };
     let sleeper = pin!(sleeper);
-    loop {
-        // Nobody wakes it.
-        match parked(Part::Signals, || until_signal(OnSignal::End, || sleeper.as_ref().sleep(None))) {
-            Ended::Signalled => return error(libc::EINTR),
-            Ended::Interrupted => return CANCELED,
-            _ => {}
+    until_signal(OnSignal::End, |signal| {
+        loop {
+            // Nobody else wakes it.
+            let sleep = || parked(Part::Signals, || sleeper.as_ref().sleep(None));
+            if let Some(error) = failure(signal.unless_come(sleep)) {
+                return error;
+            }
         }
-    }
+    })
 }
 
 fn pause_plainly() -> isize {

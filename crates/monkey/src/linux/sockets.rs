@@ -4,7 +4,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use greenlet::hub::embed::{self, Ended};
+use greenlet::hub::embed::{self, Ended, Signal, until_signal};
 use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::call::{
@@ -309,13 +309,23 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
     }
     let call = Call::writing(Part::Socket, fd);
     let deadline = call.deadline();
-    let mut patience = Patience::new(Part::Socket, on_signal(deadline));
+    until_signal(on_signal(deadline), |signal| connect_when_possible(call, deadline, connect, signal))
+}
+
+fn connect_when_possible(
+    call: Call,
+    deadline: Option<std::time::Instant>,
+    connect: impl Fn() -> isize,
+    signal: &Signal<'_>,
+) -> isize {
+    let mut patience = Patience::new(Part::Socket, signal);
     loop {
-        let result = without_blocking(fd, connect);
-        if result == error(libc::EINPROGRESS) {
-            return match call.wait(deadline) {
+        let result = without_blocking(call.fd, &connect);
+        // The second is for who was interrupted, and calls again: it waits on.
+        if result == error(libc::EINPROGRESS) || result == error(libc::EALREADY) {
+            return match call.wait(deadline, signal) {
                 Ended::TimedOut => result,
-                ended => failure(ended).unwrap_or_else(|| outcome(call, deadline, connect)),
+                ended => failure(ended).unwrap_or_else(|| outcome(call, deadline, connect, signal)),
             };
         }
         // The queue of a Unix socket's listener is full, which nothing tells the end of.
@@ -330,10 +340,15 @@ unsafe fn connect_or_wait(fd: c_int, address: *const sockaddr, address_len: sock
 }
 
 /// How an attempt to connect has ended, when it has.
-fn outcome(call: Call, deadline: Option<std::time::Instant>, connect: impl FnOnce() -> isize) -> isize {
+fn outcome(
+    call: Call,
+    deadline: Option<std::time::Instant>,
+    connect: impl FnOnce() -> isize,
+    signal: &Signal<'_>,
+) -> isize {
     // A wake may have been for nothing.
     while !is_ready(call.fd, embed::POLLOUT) {
-        let ended = call.wait(deadline);
+        let ended = call.wait(deadline, signal);
         if let Some(error) = failure(ended) {
             return error;
         }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use greenlet::hub::embed::{self, Ended, OnSignal};
+use greenlet::hub::embed::{self, Ended, OnSignal, until_signal};
 use libc::{clockid_t, timespec};
 
 use super::call::{sleep_until, yield_now};
@@ -81,9 +81,10 @@ fn sleep_parked(duration: Duration) -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     let deadline = after(duration);
-    Some(match sleep_until(Part::Time, OnSignal::End, deadline) {
-        Ended::Signalled => deadline.saturating_duration_since(Instant::now()),
-        _ => Duration::ZERO,
+    until_signal(OnSignal::End, |signal| {
+        let ended = sleep_until(Part::Time, signal, deadline);
+        let is_cut_short = ended == Ended::Woken && signal.has_come();
+        Some(if is_cut_short { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO })
     })
 }
 
@@ -92,8 +93,9 @@ fn cut_short(left: Duration) -> isize {
     if left.is_zero() { 0 } else { error(libc::EINTR) }
 }
 
-fn timespec_of(duration: Duration) -> timespec {
-    timespec { tv_sec: duration.as_secs() as libc::time_t, tv_nsec: duration.subsec_nanos().into() }
+pub(super) fn timespec_of(duration: Duration) -> timespec {
+    let seconds = duration.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    timespec { tv_sec: seconds, tv_nsec: duration.subsec_nanos().into() }
 }
 
 /// # Safety

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_long, c_uint};
 
-use greenlet::hub::embed::{self, OnSignal};
+use greenlet::hub::embed::{self, OnSignal, Signal, until_signal};
 use libc::{loff_t, off_t, size_t, ssize_t};
 
 use super::call::{
@@ -108,15 +108,24 @@ fn transfer(input: c_int, output: c_int, operation: impl Fn() -> isize) -> isize
     if !embed::can_wait() {
         return operation();
     }
+    until_signal(OnSignal::Restart, |signal| transfer_when_ready(input, output, operation, signal))
+}
+
+fn transfer_when_ready(
+    input: c_int,
+    output: c_int,
+    operation: impl Fn() -> isize,
+    signal: &Signal<'_>,
+) -> isize {
     let ends = [Call::reading(Part::Files, input), Call::writing(Part::Files, output)];
-    let mut patience = Patience::new(Part::Files, OnSignal::Restart);
+    let mut patience = Patience::new(Part::Files, signal);
     loop {
         for end in ends {
             // What does not block of itself says so below.
             if is_ready(end.fd, end.events) || is_nonblocking(end.fd) {
                 continue;
             }
-            if let Some(error) = failure(end.wait(None)) {
+            if let Some(error) = failure(end.wait(None, signal)) {
                 return error;
             }
         }

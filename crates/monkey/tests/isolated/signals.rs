@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::io::Error;
 use std::mem;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::{Command, Stdio};
 use std::ptr;
@@ -223,6 +223,110 @@ fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
     });
 }
 
+/// Others keep the thread for longer than the time after which the call looks again.
+#[test]
+fn a_signal_that_comes_while_others_run_ends_calls_that_look_again_and_again() {
+    super::isolated(
+        "signals::a_signal_that_comes_while_others_run_ends_calls_that_look_again_and_again",
+        || {
+            greenlet_monkey::patch_all().unwrap();
+            install(libc::SIGUSR1, 0);
+            let [(_, flock)] = [RESTARTING[6]];
+            for turns in 0..3 {
+                let task = waiting(flock);
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_millis(50) {
+                    std::hint::spin_loop();
+                }
+                // Its nap is over, it is ready, or it tries once more.
+                (0..turns).for_each(|_| yield_now());
+                raise(libc::SIGUSR1);
+                assert_eq!(task.join().unwrap(), Some(libc::EINTR));
+            }
+        },
+    );
+}
+
+#[test]
+fn a_signal_that_was_handled_before_a_call_does_not_end_it() {
+    super::isolated("signals::a_signal_that_was_handled_before_a_call_does_not_end_it", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let task = spawn(|| {
+            raise(libc::SIGUSR1);
+            errno_of(unsafe { libc::usleep(1000) })
+        });
+        assert_eq!(task.join().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_result_that_is_there_goes_before_a_signal() {
+    super::isolated("signals::a_result_that_is_there_goes_before_a_signal", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let [reader, writer] = pipe();
+        let read: fn(c_int) -> isize = |reader| unsafe { libc::read(reader, [0_u8].as_mut_ptr().cast(), 1) };
+        let poll: fn(c_int) -> isize = |reader| {
+            let mut fd = libc::pollfd { fd: reader, events: libc::POLLIN, revents: 0 };
+            unsafe { libc::poll(&mut fd, 1, -1) as isize }
+        };
+        for wait in [read, poll] {
+            let task = spawn(move || wait(reader));
+            settle();
+            assert_eq!(unsafe { libc::write(writer, [0_u8].as_ptr().cast(), 1) }, 1);
+            raise(libc::SIGUSR1);
+            assert_eq!(task.join().unwrap(), 1);
+        }
+        // The signal that tells of a child's end does not end the wait for it.
+        install(libc::SIGCHLD, 0);
+        let task = spawn(|| {
+            let mut child = Command::new("true").spawn().unwrap();
+            let id = child.id() as libc::pid_t;
+            let waited = unsafe { libc::waitpid(id, ptr::null_mut(), 0) };
+            child.wait().unwrap_err();
+            waited == id
+        });
+        assert!(task.join().unwrap());
+    });
+}
+
+/// As a careful caller does, and std.
+#[test]
+fn a_connect_that_was_ended_is_waited_for_by_the_next_one() {
+    super::isolated("signals::a_connect_that_was_ended_is_waited_for_by_the_next_one", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        // Nobody accepts, so that some of them wait for room in the queue.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        unsafe { libc::listen(listener.as_raw_fd(), 0) };
+        let address = listener.local_addr().unwrap();
+        let callers: Vec<_> = (0..4).map(|_| spawn(move || TcpStream::connect(address))).collect();
+        settle();
+        assert!(callers.iter().any(|caller| !caller.is_finished()), "somebody waits for room");
+        raise(libc::SIGUSR1);
+        settle();
+        let ended = callers.into_iter().filter(|caller| caller.is_finished());
+        assert!(ended.map(|caller| caller.join().unwrap()).all(|connection| connection.is_ok()));
+    });
+}
+
+#[test]
+fn who_is_to_end_does_not_wait_for_a_signal() {
+    super::isolated("signals::who_is_to_end_does_not_wait_for_a_signal", || {
+        greenlet_monkey::patch_all().unwrap();
+        let task = waiting(|| {
+            let [reader, _writer] = pipe();
+            let read = errno_of(unsafe { libc::read(reader, [0_u8].as_mut_ptr().cast(), 1) } as i64);
+            assert_eq!(read, Some(libc::ECANCELED));
+            errno_of(unsafe { libc::pause() })
+        });
+        task.kill().unwrap();
+        task.wait(None);
+        assert!(task.is_finished());
+    });
+}
+
 #[test]
 fn a_signal_that_another_thread_handles_ends_no_call_here() {
     super::isolated("signals::a_signal_that_another_thread_handles_ends_no_call_here", || {
@@ -252,13 +356,15 @@ fn a_sleep_of_std_lasts_as_long_as_it_was_to() {
     });
 }
 
-/// One that is sampled by the time that the processor works for it.
+/// A profiler's tick, by the time that the processor works; a pipe that nobody reads.
 #[test]
-fn the_tick_of_a_profiler_ends_no_call() {
-    super::isolated("signals::the_tick_of_a_profiler_ends_no_call", || {
+fn signals_of_who_runs_end_no_call_of_others() {
+    super::isolated("signals::signals_of_who_runs_end_no_call_of_others", || {
         greenlet_monkey::patch_all().unwrap();
-        install(libc::SIGPROF, libc::SA_RESTART);
-        assert!(!is_ended_by(ENDING[0].1, || raise(libc::SIGPROF)));
+        for signal in [libc::SIGPROF, libc::SIGPIPE] {
+            install(signal, 0);
+            assert!(!is_ended_by(ENDING[0].1, || raise(signal)));
+        }
     });
 }
 
@@ -329,6 +435,26 @@ fn a_program_is_shown_the_handlers_that_it_has_installed() {
 
 unsafe extern "C" {
     fn siginterrupt(signal: c_int, interrupt: c_int) -> c_int;
+    fn sigset(signal: c_int, disposition: libc::sighandler_t) -> libc::sighandler_t;
+}
+
+#[test]
+fn sigset_installs_and_holds_and_shows_as_ever() {
+    const SIG_HOLD: libc::sighandler_t = 2;
+    super::isolated("signals::sigset_installs_and_holds_and_shows_as_ever", || {
+        greenlet_monkey::patch_all().unwrap();
+        let (count, signal) = (count as *const () as usize, libc::SIGUSR1);
+        assert_eq!(unsafe { sigset(signal, count) }, libc::SIG_DFL);
+        assert!(is_ended_by(RESTARTING[0].1, || raise(signal)));
+        assert_eq!(unsafe { sigset(signal, SIG_HOLD) }, count);
+        let before = handled();
+        unsafe { libc::raise(signal) };
+        assert_eq!(handled(), before, "it is blocked");
+        assert_eq!(unsafe { sigset(signal, count) }, SIG_HOLD);
+        assert_eq!(handled(), before + 1, "it came when it was not any more");
+        assert_eq!(unsafe { sigset(signal, libc::SIG_DFL) }, count);
+        assert_eq!(unsafe { sigset(1000, count) }, libc::SIG_ERR);
+    });
 }
 
 #[test]
@@ -347,6 +473,10 @@ fn what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise() {
             assert!(is_ended_by(read, || raise(libc::SIGUSR1)), "it is remembered");
             assert_eq!(unsafe { siginterrupt(libc::SIGUSR1, 0) }, 0);
             assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
+            // Also of one that ends no call.
+            assert_eq!(unsafe { siginterrupt(libc::SIGPROF, 1) }, 0);
+            unsafe { libc::signal(libc::SIGPROF, count) };
+            assert_eq!(installed(libc::SIGPROF).sa_flags & libc::SA_RESTART, 0);
         },
     );
 }
