@@ -25,7 +25,6 @@
 //! ```
 
 use std::array;
-use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
@@ -33,6 +32,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
+use super::one_more::OneMore;
 use super::poller::Outsider;
 use super::remote::Remote;
 pub use super::signals::{OnSignal, Signal, note_signal, until_signal};
@@ -367,21 +367,5 @@ impl Drop for Sleeper {
         {
             hub.remote.wake_sleepers(hub);
         }
-    }
-}
-
-/// One more while it lives.
-struct OneMore<'a>(&'a Cell<usize>);
-
-impl<'a> OneMore<'a> {
-    fn of(count: &'a Cell<usize>) -> Self {
-        count.set(count.get() + 1);
-        Self(count)
-    }
-}
-
-impl Drop for OneMore<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }

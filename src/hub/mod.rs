@@ -19,6 +19,7 @@ mod interrupts;
 mod join;
 mod loop_exit;
 pub(crate) mod memory;
+mod one_more;
 mod poller;
 mod remote;
 mod rounds;

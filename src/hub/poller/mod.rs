@@ -27,6 +27,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::Fiber;
+use super::one_more::OneMore;
 use selector::Selector;
 use table::{Key, Table};
 
@@ -86,9 +87,8 @@ impl Poller {
     }
 
     /// One more greenlet waits for a descriptor, until the guard is dropped.
-    pub(crate) fn count_waiter(&self) -> Counted<'_> {
-        self.waiters.set(self.waiters.get() + 1);
-        Counted(&self.waiters)
+    pub(crate) fn count_waiter(&self) -> OneMore<'_> {
+        OneMore::of(&self.waiters)
     }
 
     /// Watches a source's descriptor for it, until it is forgotten.
@@ -170,14 +170,5 @@ impl Poller {
         let wanted = table.iter().map(|(key, source)| (source.raw_fd(), key, source.wanted()));
         let wanted = wanted.chain(self.outside.wanted());
         poll.wait(timeout, wanted.filter(|(_, _, events)| *events != 0), on_event)
-    }
-}
-
-/// One less when dropped.
-pub(crate) struct Counted<'a>(&'a Cell<usize>);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }
