@@ -161,8 +161,12 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     }
 }
 
+/// What [`handle`] is known by. The function by itself may have more than one address: small ones are compiled
+/// again wherever they are named.
+static HANDLE: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = handle;
+
 fn handle_address() -> sighandler_t {
-    handle as *const () as sighandler_t
+    HANDLE as *const () as sighandler_t
 }
 
 fn is_program_function(function: sighandler_t) -> bool {

@@ -19,6 +19,12 @@ extern "C" fn count(_: c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// By which it is known: the function by itself may have more than one.
+fn count_address() -> libc::sighandler_t {
+    static COUNT: extern "C" fn(c_int) = count;
+    COUNT as *const () as libc::sighandler_t
+}
+
 fn handled() -> usize {
     HANDLED.load(Ordering::Relaxed)
 }
@@ -30,7 +36,7 @@ fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
 }
 
 fn install(signal: c_int, flags: c_int) {
-    let action = action(count as *const () as libc::sighandler_t, flags);
+    let action = action(count_address(), flags);
     assert_eq!(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }, 0);
 }
 
@@ -200,16 +206,16 @@ fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
         greenlet_monkey::patch_all().unwrap();
         install(libc::SIGUSR1, 0);
         let here = unsafe { libc::pthread_self() } as usize;
-        for n in 0..2000 {
+        for n in 0..300 {
             // One signal each: if it were missed, this would wait for ever.
             let (_, call) = [RESTARTING[0], ENDING[0], ENDING[4]][n % 3];
             let task = spawn(move || {
                 let began = &*Box::leak(Box::new(AtomicBool::new(false)));
                 let other = thread::spawn(move || {
                     while !began.load(Ordering::Acquire) {
-                        std::hint::spin_loop();
+                        thread::yield_now();
                     }
-                    (0..n * 10).for_each(|_| std::hint::spin_loop());
+                    (0..n * 50).for_each(|_| std::hint::spin_loop());
                     unsafe { libc::pthread_kill(here as _, libc::SIGUSR1) };
                 });
                 // Who runs next, when this one is parked, lets it come.
@@ -400,7 +406,7 @@ fn a_program_is_shown_the_handlers_that_it_has_installed() {
         SENDER.store(unsafe { (*info).si_pid() }, Ordering::Relaxed);
     }
     super::isolated("signals::a_program_is_shown_the_handlers_that_it_has_installed", || {
-        let (count, note_sender) = (count as *const () as usize, note_sender as *const () as usize);
+        let (count, note_sender) = (count_address(), note_sender as *const () as usize);
         let signal = libc::SIGUSR1;
         install(signal, libc::SA_NODEFER);
         greenlet_monkey::patch_all().unwrap();
@@ -443,7 +449,7 @@ fn sigset_installs_and_holds_and_shows_as_ever() {
     const SIG_HOLD: libc::sighandler_t = 2;
     super::isolated("signals::sigset_installs_and_holds_and_shows_as_ever", || {
         greenlet_monkey::patch_all().unwrap();
-        let (count, signal) = (count as *const () as usize, libc::SIGUSR1);
+        let (count, signal) = (count_address(), libc::SIGUSR1);
         assert_eq!(unsafe { sigset(signal, count) }, libc::SIG_DFL);
         assert!(is_ended_by(RESTARTING[0].1, || raise(signal)));
         assert_eq!(unsafe { sigset(signal, SIG_HOLD) }, count);
@@ -463,7 +469,7 @@ fn what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise() {
         "signals::what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise",
         || {
             greenlet_monkey::patch_all().unwrap();
-            let count = count as *const () as usize;
+            let count = count_address();
             let read = RESTARTING[0].1;
             unsafe { libc::signal(libc::SIGUSR1, count) };
             assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
