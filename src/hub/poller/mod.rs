@@ -59,7 +59,7 @@ impl Poller {
             selector: Selector::new(backend)?,
             table: RefCell::default(),
             waiters: Cell::new(0),
-            outside: outside::Outside::default(),
+            outside: outside::Outside::new(),
         })
     }
 

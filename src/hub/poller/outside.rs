@@ -2,9 +2,10 @@
 //!
 //! Nothing is remembered of a descriptor between two waits, since its number may stand for something else
 //! by then: each wait arms it for one event. The waiters' nodes, on their own stacks, hang in a table of
-//! fixed size, so that a wait allocates nothing.
+//! fixed size that is made with the hub, so that a wait allocates nothing: an allocator may wait itself, and a
+//! wake that comes then would find nobody parked.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::io;
 #[cfg(target_os = "linux")]
 use std::ops::RangeInclusive;
@@ -16,9 +17,8 @@ use crate::hub::{Fiber, Hub, Node, WaitQueue};
 /// Descriptors whose numbers differ by a multiple of this share a queue.
 const QUEUES: usize = 1024;
 
-#[derive(Default)]
 pub(crate) struct Outside {
-    queues: OnceCell<Box<[WaitQueue<Outsider>]>>,
+    queues: Box<[WaitQueue<Outsider>]>,
     /// There has been one who waits.
     used: Cell<bool>,
 }
@@ -50,14 +50,12 @@ impl Outsider {
 }
 
 impl Outside {
+    pub(super) fn new() -> Self {
+        Self { queues: (0..QUEUES).map(|_| WaitQueue::new()).collect(), used: Cell::new(false) }
+    }
+
     fn queue(&self, fd: RawFd) -> &WaitQueue<Outsider> {
-        if self.queues.get().is_none() {
-            let queues = (0..QUEUES).map(|_| WaitQueue::new()).collect();
-            // The allocator may have waited, and somebody else been here first.
-            let _ = self.queues.set(queues);
-        }
-        let queues = self.queues.get().expect("just set");
-        &queues[fd as usize % QUEUES]
+        &self.queues[fd as usize % QUEUES]
     }
 
     /// Has the greenlet wait, unless the number stands for no descriptor.
@@ -97,7 +95,7 @@ impl Outside {
         if fds.start() == fds.end() {
             self.queue(*fds.start()).drain_where(suits, make_ready);
         } else {
-            (0..QUEUES).for_each(|at| self.queue(at as RawFd).drain_where(suits, &mut make_ready));
+            self.queues.iter().for_each(|queue| queue.drain_where(suits, &mut make_ready));
         }
     }
 
@@ -115,7 +113,7 @@ impl Outside {
     /// What is waited for, for a poller that has to be told each time.
     pub(super) fn wanted(&self) -> Vec<(RawFd, Key, i16)> {
         let mut wanted = Vec::new();
-        for queue in self.queues.get().iter().flat_map(|queues| queues.iter()) {
+        for queue in &self.queues {
             queue.for_each(|outsider| {
                 wanted.push((outsider.fd, Key::outside(outsider.fd), outsider.events));
             });

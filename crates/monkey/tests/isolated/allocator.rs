@@ -132,6 +132,28 @@ fn waits_allocate_nothing_once_all_has_grown() {
     });
 }
 
+/// If it did, others might run after it has looked whether a signal has come, and before it is parked.
+#[test]
+fn the_first_wait_for_a_descriptor_allocates_nothing() {
+    super::isolated("allocator::the_first_wait_for_a_descriptor_allocates_nothing", || {
+        use std::io::{Read, Write};
+        use std::os::unix::net::UnixStream;
+
+        greenlet_monkey::patch_all().unwrap();
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let reader = spawn(move || {
+            COUNTING.store(true, Ordering::Relaxed);
+            b.read_exact(&mut [0]).unwrap();
+            COUNTING.store(false, Ordering::Relaxed);
+        });
+        greenlet::yield_now();
+        assert!(counts(Part::Socket).parked > 0, "it waits");
+        a.write_all(b"x").unwrap();
+        reader.join().unwrap();
+        assert_eq!(COUNT.load(Ordering::Relaxed), 0);
+    });
+}
+
 #[test]
 fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
     super::isolated("allocator::a_call_from_within_the_allocator_does_not_call_the_allocator", || {

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::{Command, Stdio};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -195,6 +195,36 @@ fn a_handler_with_sa_restart_ends_the_calls_that_are_never_begun_anew() {
         }
         for (name, call) in ENDING {
             assert!(is_ended_by(*call, || raise(libc::SIGUSR1)), "{name}");
+        }
+    });
+}
+
+/// The hub sleeps when it comes, or is about to, or has just woken.
+#[test]
+fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
+    super::isolated("signals::a_signal_from_another_thread_ends_calls_whenever_it_comes", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGUSR1, 0);
+        let here = unsafe { libc::pthread_self() } as usize;
+        for n in 0..300 {
+            // One signal each: if it were missed, this would wait for ever.
+            let (_, call) = [RESTARTING[0], ENDING[0], ENDING[4]][n % 3];
+            let task = spawn(move || {
+                let began = &*Box::leak(Box::new(AtomicBool::new(false)));
+                let other = thread::spawn(move || {
+                    while !began.load(Ordering::Acquire) {
+                        thread::yield_now();
+                    }
+                    (0..n * 50).for_each(|_| std::hint::spin_loop());
+                    unsafe { libc::pthread_kill(here as _, libc::SIGUSR1) };
+                });
+                // Who runs next, when this one is parked, lets it come.
+                drop(spawn(move || began.store(true, Ordering::Release)));
+                let error = call();
+                other.join().unwrap();
+                error
+            });
+            assert_eq!(task.join().unwrap(), Some(libc::EINTR));
         }
     });
 }
