@@ -1,6 +1,6 @@
 //! Generators.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -167,4 +167,25 @@ fn dropping_or_closing_it_runs_the_destructors_of_its_body() {
     closed.close().unwrap();
     assert_eq!(drops.get(), 2);
     assert_eq!(closed.next(), None);
+}
+
+#[test]
+fn a_misuse_is_reported_at_its_place_in_the_users_code() {
+    thread_local! {
+        static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+    fn misuse(what: &str, f: impl FnOnce()) {
+        let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&what));
+        assert!(PLACE.with(RefCell::take).starts_with("tests"), "{what}");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let file = panic.location().map(|location| location.file().to_string());
+        PLACE.with(|place| place.replace(file.unwrap_or_default()));
+    }));
+    let mut over = Generator::new(|_: &greenlet::Yielder<(), ()>, ()| ());
+    assert_eq!(over.resume(()), Step::Returned(()));
+    misuse("the generator is over", || _ = over.resume(()));
+    misuse("the generator is over", || _ = over.try_resume(()));
+    drop(std::panic::take_hook());
 }

@@ -7,12 +7,14 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
+use super::core::Core;
 use super::error::KillError;
 use super::raised::Raised;
 use super::switching::{self, Landing};
 use super::thread;
 use super::words::fast_current;
 use super::{Builder, Greenlet};
+use crate::arch::Message;
 
 /// A function that is resumed with values of type `R`, yields values of type `Y` and returns a `T`.
 ///
@@ -70,9 +72,9 @@ pub enum Step<Y, T> {
 /// });
 /// ```
 pub struct Yielder<R: 'static, Y: 'static> {
+    /// The generator, on whose stack this is.
+    me: NonNull<Core>,
     value: PhantomData<fn(Y) -> R>,
-    /// Belongs to the generator's own stack.
-    not_send: PhantomData<*mut ()>,
 }
 
 /// What a generator waits for.
@@ -103,7 +105,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
         let greenlet = options.for_values_of().build_exiting({
             let result = result.clone();
             move |Resume(first)| {
-                let yielder = Yielder { value: PhantomData, not_send: PhantomData };
+                let yielder = Yielder { me: thread::current(), value: PhantomData };
                 result.set(Some(body(&yielder, first)));
             }
         });
@@ -119,9 +121,9 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(always)]
     #[track_caller]
     pub fn resume(&mut self, value: R) -> Step<Y, T> {
-        match self.try_resume(value) {
-            Ok(step) => step,
-            Err(raised) => raised.resume(),
+        match self.transfer(value) {
+            Landing::Value(Yield(value)) => Step::Yielded(value),
+            landing => self.resume_slowly(landing),
         }
     }
 
@@ -137,21 +139,46 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(always)]
     #[track_caller]
     pub fn try_resume(&mut self, value: R) -> Result<Step<Y, T>, Raised> {
-        let (it, resumer) = (self.greenlet.core_ptr(), self.greenlet.core().parent.get());
-        let Some(me) = resumer.filter(|resumer| ptr::eq(resumer.as_ptr(), fast_current())) else {
-            return self.deliver(Ok(Resume(value)));
-        };
-        // SAFETY: handles do not leave their thread, and this one holds a count. Nobody is his own parent.
-        match unsafe { switching::transfer_from(me, it, Resume(value)) } {
+        match self.transfer(value) {
             Landing::Value(Yield(value)) => Ok(Step::Yielded(value)),
+            landing => self.try_resume_slowly(landing),
+        }
+    }
+
+    /// Resumes it if it answers the caller already, and that takes no more than a switch.
+    #[inline(always)]
+    fn transfer(&mut self, value: R) -> Landing<Resume<R>, Yield<Y>> {
+        // SAFETY: that is what it is.
+        let resumer = unsafe { resumer_of(self.greenlet.core()) };
+        if !ptr::eq(resumer.as_ptr(), fast_current()) {
+            return Landing::NotPlain(Resume(value));
+        }
+        // SAFETY: handles do not leave their thread, and this one holds a count. Nobody is his own parent.
+        unsafe { switching::transfer_from(resumer, self.greenlet.core_ptr(), Resume(value)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn resume_slowly(&self, landing: Landing<Resume<R>, Yield<Y>>) -> Step<Y, T> {
+        match self.try_resume_slowly(landing) {
+            Ok(step) => step,
+            Err(raised) => raised.resume(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn try_resume_slowly(&self, landing: Landing<Resume<R>, Yield<Y>>) -> Result<Step<Y, T>, Raised> {
+        match landing {
+            Landing::Value(value) => self.step(Ok(value)),
             // SAFETY: it has just landed.
             Landing::Rare(message) => self.step(unsafe { switching::open(message) }),
             Landing::NotPlain(value) => self.deliver(Ok(value)),
         }
     }
 
-    #[cold]
-    #[inline(never)]
     #[track_caller]
     fn deliver(&self, content: Result<Resume<R>, Raised>) -> Result<Step<Y, T>, Raised> {
         self.answer_here();
@@ -197,7 +224,6 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
         assert!(linked.is_ok(), "the generator is running already");
     }
 
-    #[cold]
     fn step(&self, brought: Result<Yield<Y>, Raised>) -> Result<Step<Y, T>, Raised> {
         match brought {
             Ok(Yield(value)) => Ok(Step::Yielded(value)),
@@ -224,9 +250,10 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     #[inline(always)]
     #[track_caller]
     pub fn yield_(&self, value: Y) -> R {
-        match self.try_yield(value) {
-            Ok(value) => value,
-            Err(raised) => raised.resume(),
+        match self.transfer(value) {
+            Landing::Value(Resume(value)) => value,
+            Landing::Rare(message) => Self::open_or_raise(message),
+            Landing::NotPlain(value) => Self::deliver_or_raise(value),
         }
     }
 
@@ -237,28 +264,70 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// What is thrown into the generator, or that it is closed. It is to return then.
     #[inline(always)]
     pub fn try_yield(&self, value: Y) -> Result<R, Raised> {
-        let Some(me) = NonNull::new(fast_current().cast_mut()) else { return Self::deliver(value) };
-        // SAFETY: the current greenlet is alive.
-        let Some(resumer) = (unsafe { me.as_ref() }).parent.get() else { return Self::deliver(value) };
-        // SAFETY: the link keeps the resumer while this waits: one that is replaced meanwhile is not
-        // looked at again. Nobody is his own parent.
-        match unsafe { switching::transfer_from(me, resumer, Yield(value)) } {
+        match self.transfer(value) {
             Landing::Value(Resume(value)) => Ok(value),
-            // SAFETY: it has just landed.
-            Landing::Rare(message) => unsafe { switching::open(message) }.map(|Resume(value)| value),
-            Landing::NotPlain(Yield(value)) => Self::deliver(value),
+            Landing::Rare(message) => Self::open(message),
+            Landing::NotPlain(value) => Self::deliver(value),
+        }
+    }
+
+    /// Yields, if that takes no more than a switch.
+    #[inline(always)]
+    fn transfer(&self, value: Y) -> Landing<Yield<Y>, Resume<R>> {
+        if !ptr::eq(self.me.as_ptr(), fast_current()) {
+            return Landing::NotPlain(Yield(value));
+        }
+        // SAFETY: the current greenlet is alive. The link keeps the resumer while this waits: one that is
+        // replaced meanwhile is not looked at again. Nobody is his own parent.
+        unsafe { switching::transfer_from(self.me, resumer_of(self.me.as_ref()), Yield(value)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open(landed: Message) -> Result<R, Raised> {
+        // SAFETY: it landed in `transfer`, whose callers call this at once.
+        unsafe { switching::open(landed) }.map(|Resume(value)| value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn open_or_raise(landed: Message) -> R {
+        match Self::open(landed) {
+            Ok(value) => value,
+            Err(raised) => raised.resume(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn deliver(value: Y) -> Result<R, Raised> {
+    #[track_caller]
+    fn deliver_or_raise(value: Yield<Y>) -> R {
+        match Self::deliver(value) {
+            Ok(value) => value,
+            Err(raised) => raised.resume(),
+        }
+    }
+
+    #[cold]
+    fn deliver(value: Yield<Y>) -> Result<R, Raised> {
         let me = thread::current();
         // SAFETY: the current greenlet is alive. A root, which has no parent, is refused as one that
         // would switch to itself.
         let resumer = unsafe { me.as_ref() }.parent.get().unwrap_or(me);
-        switching::deliver(resumer, Ok(Yield(value))).map(|Resume(value)| value)
+        switching::deliver(resumer, Ok(value)).map(|Resume(value)| value)
     }
+}
+
+/// Whom a generator answers.
+///
+/// # Safety
+///
+/// It is the control block of a generator.
+#[inline(always)]
+unsafe fn resumer_of(generator: &Core) -> NonNull<Core> {
+    // SAFETY: only a root has no parent.
+    unsafe { generator.parent.get().unwrap_unchecked() }
 }
 
 impl<Y: 'static> Iterator for Generator<(), Y, ()> {
