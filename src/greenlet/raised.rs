@@ -87,10 +87,10 @@ impl Raised {
     #[track_caller]
     #[cold]
     pub fn resume(self) -> ! {
-        match *self.0 {
-            Kind::Exit => panic::resume_unwind(Box::new(GreenletExit)),
-            Kind::Panic(payload) => panic::resume_unwind(payload),
-            Kind::Refused { error, .. } => panic!("{error}"),
+        match self.refusal() {
+            Some(error) => panic!("{error}"),
+            // Nothing is left here that would have to be dropped by unwinding.
+            None => panic::resume_unwind(self.into_payload()),
         }
     }
 
