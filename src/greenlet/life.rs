@@ -19,7 +19,7 @@ use super::storage::{OwnStorage, WhoIsNext, end_storage};
 use super::tag::{Tag, Wake};
 use super::thread::current;
 use super::trace::EventKind;
-use super::words::{self, Hold, fast_current, set_fast_current};
+use super::words::{self, fast_current, set_fast_current};
 use crate::arch::{self, Continuation, Message, StackPointer};
 use crate::report::{Report, ReportKind};
 use crate::stack::{Stack, StackError};
@@ -30,12 +30,13 @@ pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
 /// Gives an unstarted greenlet a stack that is ready to be switched to.
 pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     let body = core.body().expect("a greenlet without a body is not started");
-    // An allocator that waits would let others run, and they might start it.
-    let _held = words::hold(Hold::Callback);
-    let stack = reserve_stack(core)?;
-    core.thread().storage.furnish(core);
-    lay_out(core, body, stack);
-    Ok(())
+    // If others ran, they might start it.
+    words::without_waiting(|| {
+        let stack = reserve_stack(core)?;
+        core.thread().storage.furnish(core);
+        lay_out(core, body, stack);
+        Ok(())
+    })
 }
 
 /// As [`prepare`] for a greenlet that takes a `T`, if there is nothing to it: it is unstarted, has
@@ -86,9 +87,7 @@ pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
 
 #[cold]
 fn carve_stack(core: &Core) -> Result<Stack, StackError> {
-    // An allocator that waits would let others run, and they might need a stack as well.
-    let _held = words::hold(Hold::Callback);
-    core.thread().stacks().carve(core.class.get())
+    words::without_waiting(|| core.thread().stacks().carve(core.class.get()))
 }
 
 /// What the base frame of a greenlet with a body of type F calls: runs the body and ends the

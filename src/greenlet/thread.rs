@@ -148,11 +148,7 @@ impl Thread {
 
     /// An unstarted greenlet, with one count for the caller.
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
-        let core = {
-            // An allocator that waits would let others run, and they might need one as well.
-            let _held = words::hold(Hold::Callback);
-            self.arena.take_or_grow(NonNull::from(self))
-        };
+        let core = words::without_waiting(|| self.arena.take_or_grow(NonNull::from(self)));
         self.occupy(core, parent, class)
     }
 

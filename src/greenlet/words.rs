@@ -31,7 +31,7 @@ pub(super) struct Words {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hold {
     Nothing,
-    /// A callback of the hub runs.
+    /// A callback of the hub runs, or what must not be seen half done.
     Callback,
     /// Destructors run that go back to where they were called from and nowhere else: those of a greenlet's
     /// own thread-locals, or of a greenlet whose last handle has gone during a panic.
@@ -162,6 +162,14 @@ pub(crate) fn held() -> Hold {
 pub(crate) fn hold(why: Hold) -> Held {
     with(|words| words.holds.set(words.holds.get() + why.unit()));
     Held(why)
+}
+
+/// Calls what must not wait. An allocator that waits, for one, would let others run, and they might look at what
+/// is being changed: within this it blocks the thread.
+#[inline]
+pub(crate) fn without_waiting<R>(call: impl FnOnce() -> R) -> R {
+    let _held = hold(Hold::Callback);
+    call()
 }
 
 /// Whether there is one reason not to wait, and it is this one.

@@ -168,7 +168,7 @@ impl Hub {
             && self.remote_waiters.is_at_rest()
             && self.poller.is_at_rest()
             // Who waits for the first time is given a record, and the allocator may want to wait as well.
-            && self.in_callback(|| self.current()).state.get() == FiberState::Running
+            && words::without_waiting(|| self.current()).state.get() == FiberState::Running
     }
 
     /// As [`park`](Self::park), for one that must not be unwound.

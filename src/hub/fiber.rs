@@ -8,7 +8,7 @@ use super::interrupts::Interrupts;
 use super::{Cause, Hub, Interrupt};
 use crate::greenlet::core::{Core, Phase};
 use crate::greenlet::counting::{Kept, keep};
-use crate::greenlet::life;
+use crate::greenlet::{life, words};
 use crate::stack::StackError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +211,6 @@ impl Fiber {
         let (core, call) = (self.core, hub.on_unrun.get().expect("whoever spawns has said what to call"));
         // SAFETY: by the word of `on_unrun`; the hub's count is given up, and this record not used
         // any more.
-        hub.in_callback(|| unsafe { call(core, why) });
+        words::without_waiting(|| unsafe { call(core, why) });
     }
 }

@@ -442,12 +442,6 @@ impl Hub {
         }
     }
 
-    /// Runs what must not wait.
-    fn in_callback<R>(&self, call: impl FnOnce() -> R) -> R {
-        let _held = words::hold(Hold::Callback);
-        call()
-    }
-
     /// Called by the body of a spawned greenlet when it is about to return: whoever is next in the
     /// queue continues, in place of the parent. Who unwinds the greenlet by hand, however, waits
     /// for it.

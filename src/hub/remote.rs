@@ -18,6 +18,7 @@ use slab::Slab;
 use super::embed::Sleeper;
 use super::poller::Waker;
 use super::{Fiber, Hub, existing};
+use crate::greenlet::words;
 
 /// After a flood of posts, memory for so many is kept.
 const KEPT_ROOM: usize = 1024;
@@ -140,7 +141,7 @@ impl Remote {
         for post in posts.drain(..) {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
-                Post::Call(call) => hub.in_callback(|| call(hub)),
+                Post::Call(call) => words::without_waiting(|| call(hub)),
             }
         }
         posts.shrink_to(KEPT_ROOM);

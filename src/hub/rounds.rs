@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::{Action, Fiber, Hub, greenlet_thread};
+use crate::greenlet::words;
 
 /// With others ready, I/O is polled after this many switches...
 const SWITCHES_PER_POLL: usize = 64;
@@ -158,7 +159,7 @@ impl Hub {
             match due {
                 // SAFETY: a timer is cancelled before its greenlet ends.
                 Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
-                Some(Action::Call(call)) => self.in_callback(|| call(self)),
+                Some(Action::Call(call)) => words::without_waiting(|| call(self)),
                 None => return,
             }
         }

@@ -13,6 +13,7 @@ use slab::Slab;
 use super::lineage::{self, Lineage};
 use crate::greenlet::Greenlet;
 use crate::greenlet::context::Context;
+use crate::greenlet::words;
 use crate::hub::{self, WaitQueue};
 use crate::task::{GreenThread, Task, spawn};
 
@@ -93,9 +94,9 @@ impl Crew {
 
     /// What is to be had of the members, in the order in which they came.
     fn list<X>(&self, mut find: impl FnMut(&mut Member) -> Option<X>) -> Vec<X> {
-        let mut members = self.members.borrow_mut();
-        let found = members.iter_mut().filter_map(|(_, member)| Some((member.number, find(member)?)));
-        let mut found: Vec<(u64, X)> = found.collect();
+        let numbered = |(_, member): (usize, &mut Member)| Some((member.number, find(member)?));
+        let mut found: Vec<(u64, X)> =
+            words::without_waiting(|| self.members.borrow_mut().iter_mut().filter_map(numbered).collect());
         found.sort_unstable_by_key(|(number, _)| *number);
         found.into_iter().map(|(_, found)| found).collect()
     }
@@ -278,7 +279,8 @@ impl Place {
     fn new(crew: &Rc<Crew>, task: Option<Task>) -> Self {
         let number = crew.next.get();
         crew.next.set(number + 1);
-        let key = crew.members.borrow_mut().insert(Member { number, task, dying: false });
+        let member = Member { number, task, dying: false };
+        let key = words::without_waiting(|| crew.members.borrow_mut().insert(member));
         Self { crew: crew.clone(), key, number }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::{Group, Pool};
+use crate::greenlet::words;
 use crate::task::{GreenThread, TaskError};
 
 /// Spawns tasks and gives their results in the order in which they were spawned, errors in their
@@ -42,7 +43,7 @@ impl<T: 'static> Pile<T> {
     #[track_caller]
     pub fn spawn(&self, body: impl FnOnce() -> T + 'static) {
         let task = self.group.spawn(body);
-        self.tasks.borrow_mut().push_back(task);
+        words::without_waiting(|| self.tasks.borrow_mut().push_back(task));
     }
 
     /// How many results there are to come.
@@ -80,7 +81,7 @@ struct Waits<'a, T: 'static> {
 impl<T> Drop for Waits<'_, T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
-            self.pile.tasks.borrow_mut().push_front(task);
+            words::without_waiting(|| self.pile.tasks.borrow_mut().push_front(task));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::greenlet::words;
+
 /// A way to keep the items of a [`QueueOf`](super::QueueOf). It cannot be implemented elsewhere.
 pub trait Storage: sealed::Sealed {
     /// What is kept.
@@ -44,6 +46,9 @@ impl<T> Storage for Fifo<T> {
 
     #[inline]
     fn push(&mut self, item: T) {
+        if self.0.len() == self.0.capacity() {
+            words::without_waiting(|| self.0.reserve(1));
+        }
         self.0.push_back(item);
     }
 
@@ -74,6 +79,9 @@ impl<T> Storage for Lifo<T> {
 
     #[inline]
     fn push(&mut self, item: T) {
+        if self.0.len() == self.0.capacity() {
+            words::without_waiting(|| self.0.reserve(1));
+        }
         self.0.push(item);
     }
 
@@ -108,11 +116,11 @@ impl<T: Ord> Storage for Priority<T> {
     fn push(&mut self, item: T) {
         let age = self.next_age;
         self.next_age += 1;
-        self.heap.push(Ranked { item, age });
+        words::without_waiting(|| self.heap.push(Ranked { item, age }));
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.heap.pop().map(|ranked| ranked.item)
+        words::without_waiting(|| self.heap.pop()).map(|ranked| ranked.item)
     }
 
     fn first(&self) -> Option<&T> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ident::Ident;
 use super::links::{self, LinkId};
 use super::shared::Counted;
-use crate::greenlet::thread;
+use crate::greenlet::{thread, words};
 use crate::hub::{self, Fiber, Waitable, Watched};
 use crate::time::deadline;
 
@@ -184,7 +184,8 @@ impl Task {
     /// Keeps something until the task has ended; drops it at once if it has.
     pub(crate) fn keep_until_end(&self, kept: Box<dyn Any>) {
         if !self.is_finished() {
-            self.shared.rare_or_new().kept.borrow_mut().push(kept);
+            let rare = self.shared.rare_or_new();
+            words::without_waiting(|| rare.kept.borrow_mut().push(kept));
         }
     }
 }

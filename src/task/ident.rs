@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::greenlet::thread::on_thread;
+use crate::greenlet::words;
 
 thread_local! {
     static NUMBERS: RefCell<Numbers> = const { RefCell::new(Numbers { free: BinaryHeap::new(), next: 0 }) };
@@ -40,6 +41,7 @@ impl Ident {
 impl Drop for Ident {
     fn drop(&mut self) {
         // The thread may be ending, and its numbers gone.
-        let _ = on_thread(|| NUMBERS.try_with(|numbers| numbers.borrow_mut().free.push(Reverse(self.0))));
+        let give_back = || NUMBERS.try_with(|numbers| numbers.borrow_mut().free.push(Reverse(self.0)));
+        let _ = on_thread(|| words::without_waiting(give_back));
     }
 }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use super::shared::Counted;
 use super::{Task, spawn};
+use crate::greenlet::words;
 use crate::hub;
 
 /// Names a link, so that it can be taken back.
@@ -31,7 +32,7 @@ impl<S> Callbacks<S> {
     pub(crate) fn push(&self, callback: Callback<S>) -> LinkId {
         let id = LinkId(self.next.get());
         self.next.set(id.0 + 1);
-        self.waiting.borrow_mut().push_back((id, callback));
+        words::without_waiting(|| self.waiting.borrow_mut().push_back((id, callback)));
         id
     }
 
@@ -43,7 +44,7 @@ impl<S> Callbacks<S> {
     }
 
     pub(crate) fn ids(&self) -> Vec<LinkId> {
-        self.waiting.borrow().iter().map(|(id, _)| *id).collect()
+        words::without_waiting(|| self.waiting.borrow().iter().map(|(id, _)| *id).collect())
     }
 }
 

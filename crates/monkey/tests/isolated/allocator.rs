@@ -4,13 +4,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::c_int;
 use std::os::fd::IntoRawFd;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use greenlet::hub::HubHandle;
-use greenlet::{join_all, spawn};
+use greenlet::pool::Group;
+use greenlet::queue::{PriorityQueue, Queue};
+use greenlet::{join_all, spawn, yield_now};
 use greenlet_monkey::{Part, counts};
 
 struct Locked;
@@ -196,6 +199,39 @@ fn a_call_from_within_the_allocator_does_not_call_the_allocator() {
         assert_eq!(receiver.try_iter().count(), 10 * 49);
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
         let_allocations_wait(false);
+    });
+}
+
+/// Others come while it grows.
+#[test]
+fn what_greenlets_share_may_grow_while_allocations_wait() {
+    super::isolated("allocator::what_greenlets_share_may_grow_while_allocations_wait", || {
+        make_pipe();
+        greenlet_monkey::patch_all().unwrap();
+        let (queue, order, group) = (Queue::unbounded(), PriorityQueue::unbounded(), Group::new());
+        let (queue, order, group) = (Rc::new(queue), Rc::new(order), Rc::new(group));
+        let linked = Rc::new(spawn(yield_now));
+        let_allocations_wait(true);
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let (queue, order, group, linked) =
+                    (queue.clone(), order.clone(), group.clone(), linked.clone());
+                spawn(move || {
+                    for n in 0..20 {
+                        queue.put(n).unwrap();
+                        order.put(n).unwrap();
+                        let member = group.spawn(|| ());
+                        assert!(group.contains(&member));
+                        linked.link(|_| ());
+                        linked.minimal_ident();
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let_allocations_wait(false);
+        assert_eq!((queue.len(), order.len()), (400, 400));
+        assert!(counts(Part::Time).parked > 0, "an allocation has waited");
     });
 }
 
