@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::core::Core;
+use super::thread::current;
 use super::words::{self, Hold, Leaving, Words};
 use crate::tls::{Base, Block, Pool};
 
@@ -123,13 +124,18 @@ impl Storage {
         if self.own.get().is_none() {
             // Nobody has had any before, so what is in force is the thread's own.
             // SAFETY: asks for a place.
-            let words = unsafe { NonNull::new_unchecked(words::locate().cast_mut().cast()) };
+            let words = unsafe { NonNull::new_unchecked((words::ANCHOR.locate)().cast_mut().cast()) };
             self.own.set(Some(Place { base: Base::in_force(), words }));
         }
         let words_at = |anchor: *const ()| NonNull::new(anchor.cast_mut().cast::<Words>()).expect("a place");
-        // What another thread has left there is about what is gone.
-        // SAFETY: in a block that nobody else has, and that lives for ever.
-        let block = self.pool.take(words::locate, |anchor| unsafe { words_at(anchor).as_ref() }.carry_over());
+        // A signal handler may look at them as the block is renewed. What is there is about what is gone.
+        let foresee = |anchor| {
+            // SAFETY: in a block that nobody else has, and that lives for ever; what is current is alive.
+            let (words, current) = unsafe { (words_at(anchor).as_ref(), current().as_ref()) };
+            words.carry_over();
+            words.set_current(current, Leaving::Slow);
+        };
+        let block = self.pool.take(words::ANCHOR, foresee);
         let words = words_at(block.anchor());
         let place = Place { base: block.base(), words };
         extras.storage.set(OwnStorage::Has(Own { block, place }));

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::ptr;
 
 use super::core::Core;
+use crate::tls::Anchor;
 
 /// One copy of the words.
 pub(super) struct Words {
@@ -75,7 +76,9 @@ pub(super) fn with<R>(call: impl FnOnce(&Words) -> R) -> R {
 }
 
 /// Where they are in the storage in force.
-pub(super) unsafe extern "C" fn locate() -> *const () {
+pub(super) const ANCHOR: Anchor = Anchor { locate, len: size_of::<Words>() };
+
+unsafe extern "C" fn locate() -> *const () {
     with(|words| ptr::from_ref(words).cast())
 }
 

@@ -1,7 +1,7 @@
 //! Where there is no thread-local storage but the thread's: nothing to be made, and nothing to be done
 //! with it.
 
-use super::Locate;
+use super::Anchor;
 use super::error::{OwnTlsError, Reason};
 use crate::arch::{Continuation, Message, OnTarget};
 
@@ -43,7 +43,7 @@ impl Block {
 }
 
 impl Pool {
-    pub(crate) fn take(&self, _: Locate, _: impl FnOnce(*const ())) -> Block {
+    pub(crate) fn take(&self, _: Anchor, _: impl FnOnce(*const ())) -> Block {
         nobody_probed()
     }
 

@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::glibc::{Glibc, glibc, word};
-use super::{Base, Locate, images, keys, on_base, target};
+use super::{Anchor, Base, images, keys, on_base, target};
 
 /// A block of thread-local storage, which belongs to nobody but its user.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,7 @@ struct Record {
     base: Base,
     /// Where the caller's thread-local is in it.
     anchor: *const (),
+    anchor_len: usize,
     /// The one below it in a pool's pile.
     below: Cell<Option<Block>>,
     /// The state of the resolver: without one of its own, a thread would share the sockets of others.
@@ -39,7 +40,7 @@ static NEXT_TID: AtomicU32 = AtomicU32::new(0x2000_0000);
 
 impl Block {
     /// Makes a block.
-    pub(super) fn new(glibc: &Glibc, locate: Locate) -> Self {
+    pub(super) fn new(glibc: &Glibc, anchor: Anchor) -> Self {
         // SAFETY: makes a block from memory of its own.
         let new = unsafe { (glibc.allocate)(ptr::null_mut()) };
         if new.is_null() {
@@ -48,15 +49,16 @@ impl Block {
         // SAFETY: a new block, and all places are in its control block.
         unsafe { fill_in(glibc, new, Base::in_force().address()) };
         let resolver = UnsafeCell::new([0; _]);
-        let (base, anchor, below) = (Base::of(new), ptr::null(), Cell::new(None));
-        let record = Box::leak(Box::new(Record { base, anchor, below, resolver }));
+        let (base, nowhere, below) = (Base::of(new), ptr::null(), Cell::new(None));
+        let record = Record { base, anchor: nowhere, anchor_len: anchor.len, below, resolver };
+        let record = Box::leak(Box::new(record));
         let resolver = record.resolver.get();
         // SAFETY: nobody else uses the block, and it is filled in as that of a new thread.
         record.anchor = unsafe {
             on_base(Base::of(new), || {
                 new.offset(glibc.resolver).cast::<*mut ResolverState>().write(resolver);
                 (glibc.init_ctype)();
-                locate()
+                (anchor.locate)()
             })
         };
         Self(NonNull::from(record))
@@ -82,17 +84,19 @@ impl Block {
         &self.record().below
     }
 
-    /// Makes a used block look like a new one.
+    /// Makes a used block look like a new one, but for the thread-local that its maker asked for.
     ///
     /// # Safety
     ///
     /// Nobody uses the block, and [`is_clean`](Self::is_clean).
     pub(super) unsafe fn renew(self) {
         let glibc = glibc();
+        let &Record { anchor_len, .. } = self.record();
+        let anchor = self.anchor().addr();
         // SAFETY: the caller's word. What is called knows of no caller.
         unsafe {
             on_base(self.base(), || {
-                images::renew(glibc);
+                images::renew(glibc, anchor..anchor + anchor_len);
                 libc::uselocale(GLOBAL_LOCALE);
                 *libc::__errno_location() = 0;
             });

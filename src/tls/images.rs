@@ -1,27 +1,35 @@
 //! What thread-locals are before anybody has changed them.
 
 use std::ffi::{c_int, c_void};
+use std::ops::Range;
 use std::{mem, ptr};
 
 use super::glibc::Glibc;
 use super::{Base, target};
 
+/// What [`renew_module`] is given.
+struct Renewal<'a> {
+    glibc: &'a Glibc,
+    spared: Range<usize>,
+}
+
 /// Gives all thread-locals in the storage in force their first values again, but those of the library itself
-/// and its loader.
+/// and its loader, and the one at the addresses that are to be spared.
 ///
 /// # Safety
 ///
 /// Nobody has a reference to one of them, and no destructor is to be run.
-pub(super) unsafe fn renew(glibc: &Glibc) {
+pub(super) unsafe fn renew(glibc: &Glibc, spared: Range<usize>) {
+    let renewal = Renewal { glibc, spared };
     // SAFETY: the callback takes it for what it is.
-    unsafe { libc::dl_iterate_phdr(Some(renew_module), ptr::from_ref(glibc).cast_mut().cast()) };
+    unsafe { libc::dl_iterate_phdr(Some(renew_module), (&raw const renewal).cast_mut().cast()) };
 }
 
-unsafe extern "C" fn renew_module(info: *mut libc::dl_phdr_info, _: usize, glibc: *mut c_void) -> c_int {
-    // SAFETY: the loader describes its modules as they are, and `glibc` is what `renew` has given. Places of
+unsafe extern "C" fn renew_module(info: *mut libc::dl_phdr_info, _: usize, renewal: *mut c_void) -> c_int {
+    // SAFETY: the loader describes its modules as they are, and `renewal` is what `renew` has given. Places of
     // thread-locals are those in the storage in force.
     unsafe {
-        let (info, glibc) = (&*info, &*glibc.cast::<Glibc>());
+        let (info, Renewal { glibc, spared }) = (&*info, &*renewal.cast::<Renewal<'_>>());
         let Some(segment) = segment(info).filter(|_| !glibc.own_modules.contains(&(info.dlpi_addr as usize)))
         else {
             return 0;
@@ -31,8 +39,14 @@ unsafe extern "C" fn renew_module(info: *mut libc::dl_phdr_info, _: usize, glibc
         let place = if known.is_null() { static_place(glibc, image) } else { known };
         let (given, all) = (segment.p_filesz as usize, segment.p_memsz as usize);
         if !place.is_null() {
-            ptr::copy_nonoverlapping(image, place, given);
-            ptr::write_bytes(place.add(given), 0, all - given);
+            let renew = |part: Range<usize>| {
+                let zeroes = given.clamp(part.start, part.end);
+                ptr::copy_nonoverlapping(image.add(part.start), place.add(part.start), zeroes - part.start);
+                ptr::write_bytes(place.add(zeroes), 0, part.end - zeroes);
+            };
+            let within = |address: usize| address.saturating_sub(place.addr()).min(all);
+            renew(0..within(spared.start));
+            renew(within(spared.end)..all);
         }
     }
     0

@@ -48,5 +48,10 @@ pub(crate) use glibc::probe;
 #[cfg(own_tls)]
 pub(crate) use pool::Pool;
 
-/// Tells where a thread-local of the caller's is in the storage in force.
-type Locate = unsafe extern "C" fn() -> *const ();
+/// A thread-local of the caller's. When a block is used again, it stays as it is and all others are new.
+#[derive(Clone, Copy)]
+pub(crate) struct Anchor {
+    /// Tells where it is in the storage in force.
+    pub(crate) locate: unsafe extern "C" fn() -> *const (),
+    pub(crate) len: usize,
+}

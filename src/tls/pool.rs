@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 use super::glibc::glibc;
-use super::{Block, Locate};
+use super::{Anchor, Block};
 
 /// Those of threads that have ended.
 static LEFT: Mutex<Pile> = Mutex::new(Pile { top: None });
@@ -28,12 +28,12 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A block as for a new thread. A [`probe`](super::probe) has found that there can be one. `locate` is
-    /// the same in all calls. `foresee` is shown the place that was located in a used block, which is in force for
-    /// a while as it is renewed: a signal handler may look there.
-    pub(crate) fn take(&self, locate: Locate, foresee: impl FnOnce(*const ())) -> Block {
+    /// A block as for a new thread. A [`probe`](super::probe) has found that there can be one. `anchor` is
+    /// the same in all calls. `foresee` is shown its place in a used block, which is in force for a while as it
+    /// is renewed: a signal handler may look there.
+    pub(crate) fn take(&self, anchor: Anchor, foresee: impl FnOnce(*const ())) -> Block {
         let used = self.change(Pile::pop).or_else(left_by_another_thread);
-        let Some(block) = used else { return Block::new(glibc(), locate) };
+        let Some(block) = used else { return Block::new(glibc(), anchor) };
         foresee(block.anchor());
         // SAFETY: it is nobody's, and came here clean.
         unsafe { block.renew() };

@@ -6,7 +6,7 @@ use std::ptr;
 
 use super::error::Reason;
 use super::glibc::Glibc;
-use super::{Base, Block, images, on_base};
+use super::{Anchor, Base, Block, images, on_base};
 
 const FRESH: usize = 0x5eed_5eed;
 
@@ -35,7 +35,7 @@ pub(super) fn run(glibc: &mut Glibc) -> Result<(), Reason> {
     // SAFETY: asks for a place.
     let (errno, mark) = unsafe { (libc::__errno_location(), locate_mark()) };
     MARK.set(!FRESH);
-    let block = Block::new(glibc, locate_mark);
+    let block = Block::new(glibc, Anchor { locate: locate_mark, len: size_of::<Cell<usize>>() });
     // SAFETY: nobody else uses it. What looks around neither unwinds nor switches.
     let seen = unsafe { on_base(block.base(), || look_around(glibc)) };
     MARK.set(FRESH);

@@ -229,6 +229,51 @@ fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
     });
 }
 
+/// Whether the loader's modules are gone through with a signal at the end.
+static RAISING: AtomicBool = AtomicBool::new(false);
+
+/// In place of libc's. Storage that is used again is renewed so, and is in force meanwhile.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn dl_iterate_phdr(
+    call: unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int,
+    argument: *mut c_void,
+) -> c_int {
+    type Iterate = unsafe extern "C" fn(
+        unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int,
+        *mut c_void,
+    ) -> c_int;
+    let result = unsafe {
+        let next = libc::dlsym(libc::RTLD_NEXT, c"dl_iterate_phdr".as_ptr());
+        mem::transmute::<*mut c_void, Iterate>(next)(call, argument)
+    };
+    if RAISING.swap(false, Ordering::Relaxed) {
+        raise(libc::SIGUSR1);
+    }
+    result
+}
+
+#[test]
+fn a_signal_that_is_handled_while_storage_is_renewed_ends_calls() {
+    super::isolated("signals::a_signal_that_is_handled_while_storage_is_renewed_ends_calls", || {
+        greenlet_monkey::patch_all().unwrap();
+        if greenlet::Greenlet::<()>::builder().try_own_tls().is_err() {
+            return;
+        }
+        install(libc::SIGUSR1, 0);
+        // Its storage waits for the next one.
+        spawn(|| ()).join().unwrap();
+        for (name, call) in [RESTARTING[0], ENDING[0]] {
+            let task = waiting(call);
+            // The first one has made the reader's storage; this one makes another.
+            spawn(|| ()).join().unwrap();
+            RAISING.store(true, Ordering::Relaxed);
+            spawn(|| ()).join().unwrap();
+            assert!(!RAISING.load(Ordering::Relaxed), "storage was renewed");
+            assert_eq!(task.join().unwrap(), Some(libc::EINTR), "{name}");
+        }
+    });
+}
+
 /// Others keep the thread for longer than the time after which the call looks again.
 #[test]
 fn a_signal_that_comes_while_others_run_ends_calls_that_look_again_and_again() {
