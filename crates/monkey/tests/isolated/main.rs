@@ -9,6 +9,8 @@ mod inert;
 #[path = "../common/isolation.rs"]
 mod isolation;
 mod poll;
+#[cfg(feature = "own-tls")]
+mod renewed_storage;
 mod scale;
 mod signals;
 

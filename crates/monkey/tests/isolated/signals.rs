@@ -35,13 +35,13 @@ fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
     action
 }
 
-fn install(signal: c_int, flags: c_int) {
+pub(super) fn install(signal: c_int, flags: c_int) {
     let action = action(count_address(), flags);
     assert_eq!(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }, 0);
 }
 
 /// The handler has returned when this does.
-fn raise(signal: c_int) {
+pub(super) fn raise(signal: c_int) {
     let before = handled();
     assert_eq!(unsafe { libc::raise(signal) }, 0);
     assert_eq!(handled(), before + 1);
@@ -57,7 +57,7 @@ fn errno_of(result: impl Into<i64>) -> Option<c_int> {
 }
 
 /// A blocking call, which says its error. Nothing that it waits for comes.
-type Blocking = fn() -> Option<c_int>;
+pub(super) type Blocking = fn() -> Option<c_int>;
 
 fn pipe() -> [c_int; 2] {
     let (reader, writer) = std::io::pipe().unwrap();
@@ -72,7 +72,7 @@ fn temporary() -> [std::fs::File; 2] {
 }
 
 /// What is begun anew after a handler that was installed with SA_RESTART.
-const RESTARTING: &[(&str, Blocking)] = &[
+pub(super) const RESTARTING: &[(&str, Blocking)] = &[
     ("read", || {
         let [reader, _writer] = pipe();
         errno_of(unsafe { libc::read(reader, [0_u8].as_mut_ptr().cast(), 1) } as i64)
@@ -116,7 +116,7 @@ const RESTARTING: &[(&str, Blocking)] = &[
 ];
 
 /// What is ended by any handler.
-const ENDING: &[(&str, Blocking)] = &[
+pub(super) const ENDING: &[(&str, Blocking)] = &[
     ("poll", || errno_of(unsafe { libc::poll(ptr::null_mut(), 0, -1) })),
     ("select", || {
         let ([reader, _writer], null) = (pipe(), ptr::null_mut());
@@ -155,7 +155,7 @@ const ENDING: &[(&str, Blocking)] = &[
     ("pause", || errno_of(unsafe { libc::pause() })),
 ];
 
-fn waiting(call: Blocking) -> GreenThread<Option<c_int>> {
+pub(super) fn waiting(call: Blocking) -> GreenThread<Option<c_int>> {
     let task = spawn(call);
     settle();
     task
@@ -225,51 +225,6 @@ fn a_signal_from_another_thread_ends_calls_whenever_it_comes() {
                 error
             });
             assert_eq!(task.join().unwrap(), Some(libc::EINTR));
-        }
-    });
-}
-
-/// Whether the loader's modules are gone through with a signal at the end.
-static RAISING: AtomicBool = AtomicBool::new(false);
-
-/// In place of libc's. Storage that is used again is renewed so, and is in force meanwhile.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn dl_iterate_phdr(
-    call: unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int,
-    argument: *mut c_void,
-) -> c_int {
-    type Iterate = unsafe extern "C" fn(
-        unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int,
-        *mut c_void,
-    ) -> c_int;
-    let result = unsafe {
-        let next = libc::dlsym(libc::RTLD_NEXT, c"dl_iterate_phdr".as_ptr());
-        mem::transmute::<*mut c_void, Iterate>(next)(call, argument)
-    };
-    if RAISING.swap(false, Ordering::Relaxed) {
-        raise(libc::SIGUSR1);
-    }
-    result
-}
-
-#[test]
-fn a_signal_that_is_handled_while_storage_is_renewed_ends_calls() {
-    super::isolated("signals::a_signal_that_is_handled_while_storage_is_renewed_ends_calls", || {
-        greenlet_monkey::patch_all().unwrap();
-        if greenlet::Greenlet::<()>::builder().try_own_tls().is_err() {
-            return;
-        }
-        install(libc::SIGUSR1, 0);
-        // Its storage waits for the next one.
-        spawn(|| ()).join().unwrap();
-        for (name, call) in [RESTARTING[0], ENDING[0]] {
-            let task = waiting(call);
-            // The first one has made the reader's storage; this one makes another.
-            spawn(|| ()).join().unwrap();
-            RAISING.store(true, Ordering::Relaxed);
-            spawn(|| ()).join().unwrap();
-            assert!(!RAISING.load(Ordering::Relaxed), "storage was renewed");
-            assert_eq!(task.join().unwrap(), Some(libc::EINTR), "{name}");
         }
     });
 }
