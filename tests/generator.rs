@@ -144,6 +144,16 @@ fn what_is_thrown_can_be_caught_at_the_yield() {
 }
 
 #[test]
+fn a_body_may_catch_what_its_yield_raises() {
+    let mut stubborn = Generator::new(|yielder, ()| match catch_unwind(|| yielder.yield_(1)) {
+        Ok(()) => "went on",
+        Err(payload) => payload.downcast_ref().copied().unwrap_or("something else"),
+    });
+    assert_eq!(stubborn.resume(()), Step::Yielded(1));
+    assert_eq!(stubborn.throw("raised").unwrap(), Step::Returned("raised"));
+}
+
+#[test]
 fn dropping_or_closing_it_runs_the_destructors_of_its_body() {
     struct Count(Rc<Cell<u32>>);
     impl Drop for Count {

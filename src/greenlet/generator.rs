@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
@@ -161,10 +162,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(never)]
     #[track_caller]
     fn resume_slowly(&self, landing: Landing<Resume<R>, Yield<Y>>) -> Step<Y, T> {
-        match self.try_resume_slowly(landing) {
-            Ok(step) => step,
-            Err(raised) => raised.resume(),
-        }
+        Raised::or_raise(self.try_resume_slowly(landing))
     }
 
     #[cold]
@@ -252,7 +250,8 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     pub fn yield_(&self, value: Y) -> R {
         match self.transfer(value) {
             Landing::Value(Resume(value)) => value,
-            Landing::Rare(message) => Self::open_or_raise(message),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { Self::open_or_raise(message) },
             Landing::NotPlain(value) => Self::deliver_or_raise(value),
         }
     }
@@ -266,7 +265,8 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     pub fn try_yield(&self, value: Y) -> Result<R, Raised> {
         match self.transfer(value) {
             Landing::Value(Resume(value)) => Ok(value),
-            Landing::Rare(message) => Self::open(message),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { Self::open(message) },
             Landing::NotPlain(value) => Self::deliver(value),
         }
     }
@@ -282,31 +282,32 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
         unsafe { switching::transfer_from(self.me, resumer_of(self.me.as_ref()), Yield(value)) }
     }
 
+    /// # Safety
+    ///
+    /// The message landed in [`transfer`](Self::transfer), and is used once.
     #[cold]
     #[inline(never)]
-    fn open(landed: Message) -> Result<R, Raised> {
-        // SAFETY: it landed in `transfer`, whose callers call this at once.
+    unsafe fn open(landed: Message) -> Result<R, Raised> {
+        // SAFETY: the caller's word.
         unsafe { switching::open(landed) }.map(|Resume(value)| value)
     }
 
+    /// # Safety
+    ///
+    /// As for [`open`](Self::open).
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn open_or_raise(landed: Message) -> R {
-        match Self::open(landed) {
-            Ok(value) => value,
-            Err(raised) => raised.resume(),
-        }
+    unsafe fn open_or_raise(landed: Message) -> R {
+        // SAFETY: the caller's word.
+        Raised::or_raise(unsafe { Self::open(landed) })
     }
 
     #[cold]
     #[inline(never)]
     #[track_caller]
     fn deliver_or_raise(value: Yield<Y>) -> R {
-        match Self::deliver(value) {
-            Ok(value) => value,
-            Err(raised) => raised.resume(),
-        }
+        Raised::or_raise(Self::deliver(value))
     }
 
     #[cold]
@@ -351,6 +352,11 @@ impl<R: 'static, Y: 'static, T: 'static> fmt::Debug for Generator<R, Y, T> {
         f.debug_struct("Generator").field("greenlet", &self.greenlet).finish_non_exhaustive()
     }
 }
+
+// What it refers to is changed by switches only, which leave it right where they unwind: a body may catch what
+// its yield raises.
+impl<R: 'static, Y: 'static> UnwindSafe for Yielder<R, Y> {}
+impl<R: 'static, Y: 'static> RefUnwindSafe for Yielder<R, Y> {}
 
 impl<R: 'static, Y: 'static> fmt::Debug for Yielder<R, Y> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

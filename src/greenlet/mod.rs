@@ -192,8 +192,7 @@ impl<T: 'static> Greenlet<T> {
             Landing::Value(value) => value,
             Landing::Rare(message) => {
                 // SAFETY: it has just landed.
-                let result = unsafe { switching::open(message) };
-                result.unwrap_or_else(|raised| raised.resume())
+                Raised::or_raise(unsafe { switching::open(message) })
             }
             Landing::NotPlain(value) => self.deliver_and_raise(value),
         }
@@ -203,10 +202,7 @@ impl<T: 'static> Greenlet<T> {
     #[inline(never)]
     #[track_caller]
     fn deliver_and_raise(&self, value: T) -> T {
-        match switching::deliver(self.core, Ok(value)) {
-            Ok(value) => value,
-            Err(raised) => raised.resume(),
-        }
+        Raised::or_raise(switching::deliver(self.core, Ok(value)))
     }
 
     /// As [`switch`](Self::switch), but returns what is raised here.
@@ -233,7 +229,7 @@ impl<T: 'static> Greenlet<T> {
     /// As [`switch`](Self::switch).
     #[track_caller]
     pub fn throw(&self, error: impl Any + Send) -> T {
-        self.try_throw(error).unwrap_or_else(|raised| raised.resume())
+        Raised::or_raise(self.try_throw(error))
     }
 
     /// As [`throw`](Self::throw), but returns what is raised here.
@@ -266,12 +262,10 @@ impl<T: 'static> Greenlet<T> {
             }
             // It has no end before its thread's: this is a throw.
             State::Suspended if self.is_root() => {
-                switching::deliver::<T, T>(self.core, Err(Raised::exit())).map_err(Raised::resume).ok();
+                Raised::or_raise(switching::deliver::<T, T>(self.core, Err(Raised::exit())));
                 Err(KillError::Refused)
             }
-            State::Suspended | State::Unstarted => {
-                unwind::unwind(self.core).unwrap_or_else(|raised| raised.resume())
-            }
+            State::Suspended | State::Unstarted => Raised::or_raise(unwind::unwind(self.core)),
         }
     }
 

@@ -94,6 +94,17 @@ impl Raised {
         }
     }
 
+    /// What a call returns that raises its error. It is for rare cases: what often brings a value looks at it
+    /// first.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn or_raise<T>(result: Result<T, Self>) -> T {
+        match result {
+            Ok(value) => value,
+            Err(raised) => raised.resume(),
+        }
+    }
+
     /// Drops it, whatever its payload's destructor does.
     pub(crate) fn discard(self) {
         if let Err(second) = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(self))) {

@@ -34,6 +34,14 @@ mod sealed {
     pub trait Sealed {}
 }
 
+/// Makes room for one more item, if there is none. Who adds it does not allocate then.
+#[inline]
+fn keep_room(len: usize, capacity: usize, reserve: impl FnOnce()) {
+    if len == capacity {
+        words::without_waiting(reserve);
+    }
+}
+
 /// First in, first out.
 #[derive(Debug)]
 pub struct Fifo<T>(VecDeque<T>);
@@ -46,9 +54,7 @@ impl<T> Storage for Fifo<T> {
 
     #[inline]
     fn push(&mut self, item: T) {
-        if self.0.len() == self.0.capacity() {
-            words::without_waiting(|| self.0.reserve(1));
-        }
+        keep_room(self.0.len(), self.0.capacity(), || self.0.reserve(1));
         self.0.push_back(item);
     }
 
@@ -79,9 +85,7 @@ impl<T> Storage for Lifo<T> {
 
     #[inline]
     fn push(&mut self, item: T) {
-        if self.0.len() == self.0.capacity() {
-            words::without_waiting(|| self.0.reserve(1));
-        }
+        keep_room(self.0.len(), self.0.capacity(), || self.0.reserve(1));
         self.0.push(item);
     }
 
@@ -116,11 +120,13 @@ impl<T: Ord> Storage for Priority<T> {
     fn push(&mut self, item: T) {
         let age = self.next_age;
         self.next_age += 1;
-        words::without_waiting(|| self.heap.push(Ranked { item, age }));
+        keep_room(self.heap.len(), self.heap.capacity(), || self.heap.reserve(1));
+        // The order is the user's, and may do what it likes.
+        self.heap.push(Ranked { item, age });
     }
 
     fn pop(&mut self) -> Option<T> {
-        words::without_waiting(|| self.heap.pop()).map(|ranked| ranked.item)
+        self.heap.pop().map(|ranked| ranked.item)
     }
 
     fn first(&self) -> Option<&T> {

@@ -18,7 +18,6 @@ struct Record {
     base: Base,
     /// Where the caller's thread-local is in it.
     anchor: *const (),
-    anchor_len: usize,
     /// The one below it in a pool's pile.
     below: Cell<Option<Block>>,
     /// The state of the resolver: without one of its own, a thread would share the sockets of others.
@@ -50,7 +49,7 @@ impl Block {
         unsafe { fill_in(glibc, new, Base::in_force().address()) };
         let resolver = UnsafeCell::new([0; _]);
         let (base, nowhere, below) = (Base::of(new), ptr::null(), Cell::new(None));
-        let record = Record { base, anchor: nowhere, anchor_len: anchor.len, below, resolver };
+        let record = Record { base, anchor: nowhere, below, resolver };
         let record = Box::leak(Box::new(record));
         let resolver = record.resolver.get();
         // SAFETY: nobody else uses the block, and it is filled in as that of a new thread.
@@ -84,14 +83,14 @@ impl Block {
         &self.record().below
     }
 
-    /// Makes a used block look like a new one, but for the thread-local that its maker asked for.
+    /// Makes a used block look like a new one, but for the thread-local that its maker asked for, which is
+    /// that long.
     ///
     /// # Safety
     ///
     /// Nobody uses the block, and [`is_clean`](Self::is_clean).
-    pub(super) unsafe fn renew(self) {
+    pub(super) unsafe fn renew(self, anchor_len: usize) {
         let glibc = glibc();
-        let &Record { anchor_len, .. } = self.record();
         let anchor = self.anchor().addr();
         // SAFETY: the caller's word. What is called knows of no caller.
         unsafe {

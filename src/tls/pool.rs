@@ -36,7 +36,7 @@ impl Pool {
         let Some(block) = used else { return Block::new(glibc(), anchor) };
         foresee(block.anchor());
         // SAFETY: it is nobody's, and came here clean.
-        unsafe { block.renew() };
+        unsafe { block.renew(anchor.len) };
         block
     }
 

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use greenlet::hub::HubHandle;
-use greenlet::pool::Group;
-use greenlet::queue::{PriorityQueue, Queue};
+use greenlet::pool::{Group, Pile};
+use greenlet::queue::{LifoQueue, PriorityQueue, Queue};
 use greenlet::{join_all, spawn, yield_now};
 use greenlet_monkey::{Part, counts};
 
@@ -208,29 +208,31 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
     super::isolated("allocator::what_greenlets_share_may_grow_while_allocations_wait", || {
         make_pipe();
         greenlet_monkey::patch_all().unwrap();
-        let (queue, order, group) = (Queue::unbounded(), PriorityQueue::unbounded(), Group::new());
-        let (queue, order, group) = (Rc::new(queue), Rc::new(order), Rc::new(group));
+        let queues = (Queue::unbounded(), LifoQueue::unbounded(), PriorityQueue::unbounded());
+        let (queues, pile, group) = (Rc::new(queues), Rc::new(Pile::of_size(500)), Rc::new(Group::new()));
         let linked = Rc::new(spawn(yield_now));
         let_allocations_wait(true);
         let tasks: Vec<_> = (0..20)
             .map(|_| {
-                let (queue, order, group, linked) =
-                    (queue.clone(), order.clone(), group.clone(), linked.clone());
+                let (queues, pile, group, linked) =
+                    (queues.clone(), pile.clone(), group.clone(), linked.clone());
                 spawn(move || {
                     for n in 0..20 {
-                        queue.put(n).unwrap();
-                        order.put(n).unwrap();
+                        queues.0.put(n).unwrap();
+                        queues.1.put(n).unwrap();
+                        queues.2.put(n).unwrap();
+                        pile.spawn(move || n);
                         let member = group.spawn(|| ());
-                        assert!(group.contains(&member));
+                        member.minimal_ident();
+                        assert!(group.members().contains(&member));
                         linked.link(|_| ());
-                        linked.minimal_ident();
                     }
                 })
             })
             .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
         let_allocations_wait(false);
-        assert_eq!((queue.len(), order.len()), (400, 400));
+        assert_eq!([queues.0.len(), queues.1.len(), queues.2.len(), pile.len()], [400; 4]);
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
     });
 }
