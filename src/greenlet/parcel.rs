@@ -172,6 +172,7 @@ impl<T: 'static> Parcel<T> {
     /// destructor does, control has moved by then.
     pub(crate) fn seal_unwanted(self) -> Message {
         match self.content {
+            Ok(_) if !mem::needs_drop::<T>() => nothing(),
             Ok(value) => {
                 let value: Box<Box<dyn Any>> = Box::new(Box::new(value));
                 Message { word: MaybeUninit::new(Box::into_raw(value).expose_provenance()), kind: UNWANTED }

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::wait_queue::Node;
 use super::{Fiber, WaitQueue};
+use crate::greenlet::words;
 
 /// What can be waited for together with others, by [`wait`](crate::wait) and
 /// [`iwait`](crate::iwait).
@@ -123,14 +124,17 @@ impl Watch {
         found
     }
 
+    /// If others ran, one that has been looked at might be woken before it is watched.
     fn grow(&mut self, by: usize) {
-        let first = self.capacity;
-        self.capacity += by;
-        let place = |token| Place { node: Node::new(()), token, finds: self.finds.clone() };
-        self.chunks.push((first..self.capacity).map(place).collect());
-        let mut tokens = self.finds.tokens.borrow_mut();
-        let waiting = tokens.len();
-        tokens.reserve(self.capacity - waiting);
+        words::without_waiting(|| {
+            let first = self.capacity;
+            self.capacity += by;
+            let place = |token| Place { node: Node::new(()), token, finds: self.finds.clone() };
+            self.chunks.push((first..self.capacity).map(place).collect());
+            let mut tokens = self.finds.tokens.borrow_mut();
+            let waiting = tokens.len();
+            tokens.reserve(self.capacity - waiting);
+        });
     }
 
     fn place(&self, token: usize) -> &Place {

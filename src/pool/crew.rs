@@ -254,7 +254,7 @@ impl Crew {
     fn context(self: &Rc<Self>) -> Context {
         let current = Context::current();
         if current.is_empty() {
-            self.context.get_or_init(|| lineage::enter(current, self)).clone()
+            words::without_waiting(|| self.context.get_or_init(|| lineage::enter(current, self)).clone())
         } else {
             lineage::enter(current, self)
         }

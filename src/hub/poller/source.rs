@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::table::Age;
 use super::{Readiness, dead};
+use crate::greenlet::words;
 use crate::hub::memory::{self, Size};
 use crate::hub::{self, Count, Counted, Fiber, Hub, WaitQueue};
 use crate::time::deadline;
@@ -109,7 +110,8 @@ impl Source {
         if timeout == Some(Duration::ZERO) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout cannot be zero"));
         }
-        self.timeouts.get_or_init(Box::default)[direction as usize].set(timeout);
+        let timeouts = words::without_waiting(|| self.timeouts.get_or_init(Box::default));
+        timeouts[direction as usize].set(timeout);
         Ok(())
     }
 

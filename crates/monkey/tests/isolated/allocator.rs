@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use greenlet::hub::HubHandle;
+use greenlet::net::UdpSocket;
 use greenlet::pool::{Group, Pile};
 use greenlet::queue::{LifoQueue, PriorityQueue, Queue};
 use greenlet::{join_all, spawn, yield_now};
@@ -211,20 +212,24 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
         let queues = (Queue::unbounded(), LifoQueue::unbounded(), PriorityQueue::unbounded());
         let (queues, pile, group) = (Rc::new(queues), Rc::new(Pile::of_size(500)), Rc::new(Group::new()));
         let linked = Rc::new(spawn(yield_now));
+        let socket = Rc::new(UdpSocket::bind(("127.0.0.1", 0)).unwrap());
         let_allocations_wait(true);
         let tasks: Vec<_> = (0..20)
             .map(|_| {
-                let (queues, pile, group, linked) =
-                    (queues.clone(), pile.clone(), group.clone(), linked.clone());
+                let (queues, pile, group) = (queues.clone(), pile.clone(), group.clone());
+                let (linked, socket) = (linked.clone(), socket.clone());
                 spawn(move || {
+                    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+                    assert_eq!(group.imap_unordered(0..20, |n| n).count(), 20);
                     for n in 0..20 {
                         queues.0.put(n).unwrap();
                         queues.1.put(n).unwrap();
                         queues.2.put(n).unwrap();
                         pile.spawn(move || n);
                         let member = group.spawn(|| ());
+                        assert!(group.contains(&member));
                         member.minimal_ident();
-                        assert!(group.members().contains(&member));
+                        group.members();
                         linked.link(|_| ());
                     }
                 })
