@@ -55,9 +55,7 @@
     nop
     hint #36 // bti j
     sub sp, sp, #16
-    mov x2, x1
-    mov x1, x0
-    ldr x0, [x29, #-16]
+    ldr x2, [x29, #-16]
     mov x3, sp
     ldr x4, [x29, #-8]
     blr x4

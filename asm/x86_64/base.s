@@ -49,9 +49,7 @@
     nop
     endbr64
     sub rsp, 24
-    mov rdx, rsi
-    mov rsi, rdi
-    mov rdi, [rbp - 8]
+    mov rdx, [rbp - 8]
     mov rcx, rsp
     call [rbp - 16]
     mov rdi, rax

@@ -89,12 +89,12 @@ pub(crate) type StackPointer = *mut u8;
 /// [`Continuation::landed`].
 pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Message;
 
-/// What the base frame of a stack calls, with the owner that the stack was laid out for and the
-/// first message switched to it. It begins with [`Continuation::landed`], and returns when the owner
+/// What the base frame of a stack calls, with the first message switched to it and the owner that it was
+/// laid out for. It begins with [`Continuation::landed`], and returns when the owner
 /// has ended: with a message for a suspended stack, whose stack pointer it has written to the last
 /// argument. See [`give_way`].
 pub(crate) type Entry =
-    unsafe extern "C" fn(*const (), MaybeUninit<usize>, usize, &mut StackPointer) -> Message;
+    unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), &mut StackPointer) -> Message;
 
 /// The place where a control block has the address of its parent's, which begins with a
 /// [`Continuation`]. Backtraces follow it.

@@ -33,9 +33,9 @@ thread_local! {
 
 /// Looks at what switched here, and goes back there.
 unsafe extern "C" fn visit(
-    _: *const (),
     _: MaybeUninit<usize>,
     _: usize,
+    _: *const (),
     next: &mut StackPointer,
 ) -> Message {
     *next = LEFT.get();

@@ -1,5 +1,6 @@
 //! Counts of control blocks, and what happens at zero.
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 
 use super::core::{Core, Phase};
@@ -13,11 +14,16 @@ use super::unwind::unwind_or_abandon;
 pub(crate) fn retain(core: NonNull<Core>) {
     // SAFETY: whoever has the pointer keeps the block alive.
     let refs = unsafe { &core.as_ref().refs };
-    refs.set(refs.get().checked_add(1).unwrap_or_else(too_many));
+    // Looked at afterwards, so that it is one instruction.
+    refs.set(refs.get().wrapping_add(1));
+    if refs.get() == 0 {
+        refuse_more(refs);
+    }
 }
 
 #[cold]
-fn too_many() -> u32 {
+fn refuse_more(refs: &Cell<u32>) -> ! {
+    refs.set(u32::MAX);
     panic!("more than 2^32 handles of one greenlet")
 }
 
@@ -78,10 +84,13 @@ fn lower(core: NonNull<Core>) -> u32 {
 #[inline(never)]
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
-    match unsafe { core.as_ref() }.phase.get() {
-        Phase::Dead => free(core),
-        Phase::Unstarted => free_unstarted(core),
-        Phase::Active => settle_active(core),
+    let phase = unsafe { core.as_ref() }.phase.get();
+    if phase == Phase::Dead {
+        free(core);
+    } else if phase == Phase::Unstarted {
+        free_unstarted(core);
+    } else {
+        settle_active(core);
     }
 }
 

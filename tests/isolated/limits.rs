@@ -10,7 +10,7 @@ use greenlet::net::{TcpListener, TcpStream, UnixStream};
 use greenlet::{hub, join_all, sleep, spawn, yield_now};
 
 use crate::descriptors::limit;
-use crate::passes;
+use crate::{passes, refusals};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -93,41 +93,9 @@ fn without_guard_regions_the_limit_of_mappings_is_named_and_the_others_go_on() {
         if limit > 200_000 {
             return; // It would take too many tasks to reach it.
         }
-        forbid_guard_regions();
+        refusals::refuse_guard_regions();
         some_get_no_stack(limit / 2 + 1000, "vm.max_map_count");
     });
-}
-
-/// Has the kernel refuse `madvise(MADV_GUARD_INSTALL)` to this process.
-fn forbid_guard_regions() {
-    const GUARD_INSTALL: u32 = 102;
-    /// Where a filter finds the number of the call...
-    const CALL: u32 = 0;
-    /// ... and the lower half of its third argument.
-    const ADVICE: u32 = 32;
-    let load =
-        |k| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k };
-    let skip_unless = |k, jf| libc::sock_filter {
-        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-        jt: 0,
-        jf,
-        k,
-    };
-    let answer = |k| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k };
-    let mut filter = [
-        load(CALL),
-        skip_unless(libc::SYS_madvise as u32, 3),
-        load(ADVICE),
-        skip_unless(GUARD_INSTALL, 1),
-        answer(libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
-        answer(libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: the program is as long as it says.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
 }
 
 /// The number that the next descriptor would have.

@@ -9,6 +9,8 @@ mod address_sanitizer;
 mod descriptors;
 mod exit;
 mod faults;
+#[cfg(all(feature = "hub", target_os = "linux"))]
+mod folders;
 #[cfg(feature = "hub")]
 mod fork;
 mod heap;
@@ -20,6 +22,8 @@ mod overflow;
 mod own_tls;
 #[cfg(feature = "hub")]
 mod reentry;
+#[cfg(all(feature = "hub", target_os = "linux"))]
+mod refusals;
 #[cfg(feature = "hub")]
 mod scale;
 mod shutdown;

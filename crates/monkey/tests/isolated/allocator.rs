@@ -211,7 +211,7 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
         greenlet_monkey::patch_all().unwrap();
         let queues = (Queue::unbounded(), LifoQueue::unbounded(), PriorityQueue::unbounded());
         let (queues, pile, group) = (Rc::new(queues), Rc::new(Pile::of_size(500)), Rc::new(Group::new()));
-        let linked = Rc::new(spawn(yield_now));
+        let linked = Rc::new(spawn(|| (0..200).for_each(|_| yield_now())));
         let socket = Rc::new(UdpSocket::bind(("127.0.0.1", 0)).unwrap());
         let_allocations_wait(true);
         let tasks: Vec<_> = (0..20)
