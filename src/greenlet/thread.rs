@@ -415,10 +415,12 @@ pub(crate) fn current_is_root() -> bool {
 pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
-    thread.arena.find(&mut 0, |core| {
+    let look = |core: &Core| {
         look(core);
         false
-    });
+    };
+    // If others ran, they might make some and end some.
+    words::without_waiting(|| thread.arena.find(&mut 0, look));
 }
 
 /// Ends all greenlets that the predicate picks: those that never started first, then the

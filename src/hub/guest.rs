@@ -92,8 +92,7 @@ impl Hub {
         self.remote.drain(self);
         let now = Instant::now();
         self.fire_timers(now);
-        self.last_poll.set(now);
-        while self.poll(Some(Duration::ZERO)) {}
+        while self.poll(now, Some(Duration::ZERO)) {}
         if self.ready.is_empty() {
             self.idlers.wake_one(self);
         }
@@ -107,8 +106,8 @@ impl Hub {
         if somebody_is_ready || !self.remote.begin_sleep() {
             return Some(Duration::ZERO);
         }
-        let deadline = self.timers.borrow().next_deadline();
-        self.look_after_stacks(deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())))
+        let (now, deadline) = (Instant::now(), self.timers.borrow().next_deadline());
+        self.look_after_stacks(now, deadline.map(|deadline| deadline.saturating_duration_since(now)))
     }
 }
 

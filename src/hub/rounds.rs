@@ -72,8 +72,7 @@ impl Hub {
             self.fire_timers(now);
         }
         if switches >= SWITCHES_PER_POLL || now - self.last_poll.get() >= TIME_PER_POLL {
-            self.last_poll.set(now);
-            self.poll(Some(Duration::ZERO));
+            self.poll(now, Some(Duration::ZERO));
         }
     }
 
@@ -88,18 +87,17 @@ impl Hub {
         }
         let deadline = self.timers.borrow().next_deadline();
         let now = Instant::now();
-        self.last_poll.set(now);
         match deadline {
             Some(deadline) if deadline <= now => {
                 self.fire_timers(now);
-                self.poll(Some(Duration::ZERO));
+                self.poll(now, Some(Duration::ZERO));
             }
             Some(deadline) => {
-                self.poll(Some(deadline - now));
+                self.poll(now, Some(deadline - now));
                 self.fire_timers(Instant::now());
             }
             None => {
-                self.poll(None);
+                self.poll(now, None);
             }
         }
         true
@@ -110,24 +108,25 @@ impl Hub {
     #[cold]
     fn run_idler(&self) {
         let now = Instant::now();
-        self.last_poll.set(now);
         self.fire_timers(now);
         if self.poller.is_watching() {
-            self.poll(Some(Duration::ZERO));
+            self.poll(now, Some(Duration::ZERO));
         }
         if self.ready.is_empty() {
             self.idlers.wake_one(self);
         }
     }
 
-    /// Says whether there may be more events at once.
-    pub(super) fn poll(&self, timeout: Option<Duration>) -> bool {
-        self.switches_since_poll.set(0);
-        let timeout = self.look_after_stacks(timeout);
+    /// Says whether there may be more events at once. Where a post comes before it would sleep, that goes first,
+    /// and it is no poll.
+    pub(super) fn poll(&self, now: Instant, timeout: Option<Duration>) -> bool {
+        let timeout = self.look_after_stacks(now, timeout);
         let blocks = timeout != Some(Duration::ZERO);
         if blocks && !self.remote.begin_sleep() {
             return true;
         }
+        self.last_poll.set(now);
+        self.switches_since_poll.set(0);
         let more = self
             .poller
             .wait(timeout, |fiber| self.make_ready(fiber))
@@ -140,14 +139,14 @@ impl Hub {
 
     /// Has stacks give their memory back after a peak. While some are to do so later, the hub must not
     /// sleep for longer.
-    pub(super) fn look_after_stacks(&self, timeout: Option<Duration>) -> Option<Duration> {
+    pub(super) fn look_after_stacks(&self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
         // SAFETY: what is current is alive.
         let stacks = unsafe { greenlet_thread::current().as_ref() }.thread().stacks();
         if !stacks.may_be_past_a_peak() {
             return timeout;
         }
-        if self.last_poll.get() - self.last_epoch.get() >= STACK_EPOCH {
-            self.last_epoch.set(self.last_poll.get());
+        if now - self.last_epoch.get() >= STACK_EPOCH {
+            self.last_epoch.set(now);
             stacks.end_epoch();
         }
         timeout.map(|timeout| timeout.min(STACK_EPOCH)).or(Some(STACK_EPOCH))
@@ -172,5 +171,23 @@ impl Hub {
             return true;
         }
         !self.remote_waiters.is_empty() || self.remote.has_hope()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use crate::hub::here;
+
+    /// Whoever posts at the right moments, again and again, would keep the hub from its descriptors otherwise.
+    #[test]
+    fn a_post_that_keeps_the_hub_from_polling_is_not_taken_for_a_poll() {
+        let hub = here();
+        let last_poll = hub.last_poll.get();
+        hub.switches_since_poll.set(7);
+        hub.remote.call(|_| ()).expect("it is this thread's");
+        assert!(hub.poll(Instant::now(), None));
+        assert_eq!((hub.last_poll.get(), hub.switches_since_poll.get()), (last_poll, 7));
     }
 }

@@ -14,7 +14,8 @@ use greenlet::hub::HubHandle;
 use greenlet::net::UdpSocket;
 use greenlet::pool::{Group, Pile};
 use greenlet::queue::{LifoQueue, PriorityQueue, Queue};
-use greenlet::{join_all, spawn, yield_now};
+use greenlet::sync::Event;
+use greenlet::{Task, join_all, spawn, yield_now};
 use greenlet_monkey::{Part, counts};
 
 struct Locked;
@@ -238,6 +239,32 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
         tasks.into_iter().for_each(|task| task.join().unwrap());
         let_allocations_wait(false);
         assert_eq!([queues.0.len(), queues.1.len(), queues.2.len(), pile.len()], [400; 4]);
+        assert!(counts(Part::Time).parked > 0, "an allocation has waited");
+    });
+}
+
+#[test]
+fn greenlets_may_be_made_while_others_are_listed() {
+    super::isolated("allocator::greenlets_may_be_made_while_others_are_listed", || {
+        make_pipe();
+        greenlet_monkey::patch_all().unwrap();
+        let stay = Rc::new(Event::new());
+        let_allocations_wait(true);
+        let makers: Vec<_> = (0..10)
+            .map(|_| {
+                let stay = stay.clone();
+                spawn(move || {
+                    for _ in 0..20 {
+                        let stay = stay.clone();
+                        let made = spawn(move || stay.wait());
+                        assert!(Task::all().contains(&made));
+                    }
+                })
+            })
+            .collect();
+        makers.into_iter().for_each(|maker| maker.join().unwrap());
+        let_allocations_wait(false);
+        stay.set();
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
     });
 }
