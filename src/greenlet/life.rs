@@ -16,7 +16,6 @@ use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::storage::{OwnStorage, WhoIsNext, end_storage};
-use super::switching;
 use super::tag::{Tag, Wake};
 use super::thread::current;
 use super::trace::EventKind;
@@ -105,18 +104,17 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
 ) -> Message {
     // SAFETY: the caller's word; what is current is alive.
     let core: &Core = unsafe { &*core.cast() };
-    let end = |content: Result<T, Raised>| {
-        let content = match content.map(|result| end_plainly(core, result)) {
-            // SAFETY: it is returned below.
-            Ok(Ok(departure)) => return unsafe { departure.begin(target) },
-            Ok(Err(result)) => Ok(result),
-            Err(raised) => Err(raised),
-        };
-        // SAFETY: it is returned below.
-        unsafe { finish_into(core, content, target) }
+    // SAFETY: the caller's word.
+    let content = unsafe { call_body::<T, T, F>(core, Message { word, kind }) };
+    let departure = match content.map(|result| end_plainly(core, result)) {
+        // Here and not below, so that it never leaves the registers.
+        // SAFETY: the caller's word.
+        Ok(Ok(departure)) => return unsafe { departure.begin(target) },
+        Ok(Err(result)) => finish(core, Ok(result)),
+        Err(raised) => finish::<T>(core, Err(raised)),
     };
     // SAFETY: the caller's word.
-    unsafe { call_body::<T, T, F>(core, Message { word, kind }, end) }
+    unsafe { departure.begin(target) }
 }
 
 /// As [`run`], for a body that leaves its result elsewhere: it ends as one that was killed.
@@ -132,45 +130,26 @@ pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
 ) -> Message {
     // SAFETY: the caller's word; what is current is alive.
     let core: &Core = unsafe { &*core.cast() };
-    let end = |content: Result<(), Raised>| {
-        let raised = content.map_or_else(|raised| raised, |()| Raised::exit());
-        // SAFETY: it is returned below.
-        unsafe { finish_into::<T>(core, Err(raised), target) }
-    };
     // SAFETY: the caller's word.
-    unsafe { call_body::<T, (), F>(core, Message { word, kind }, end) }
+    let content = unsafe { call_body::<T, (), F>(core, Message { word, kind }) };
+    let departure = finish::<T>(core, Err(content.map_or_else(|raised| raised, |()| Raised::exit())));
+    // SAFETY: the caller's word.
+    unsafe { departure.begin(target) }
 }
 
-/// Calls the body, and then `end` with what it comes to.
-///
 /// # Safety
 ///
 /// As for [`run`].
 #[inline(always)]
-unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(
-    core: &Core,
-    first: Message,
-    end: impl FnOnce(Result<R, Raised>) -> Message,
-) -> Message {
+unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Message) -> Result<R, Raised> {
     core.continuation.landed();
     // SAFETY: the caller's word.
-    let body = unsafe { core.take_body::<F>() };
-    let first = if first.kind == parcel::VALUE {
-        // SAFETY: the caller's word.
-        unsafe { parcel::unpack::<T>(first.word) }
-    } else {
-        // SAFETY: the caller's word.
-        match unsafe { switching::open::<T>(first) } {
-            Ok(value) => value,
-            Err(raised) => {
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-                return end(Err(dropped.map_or_else(Raised::from_payload, |()| raised)));
-            }
+    let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(first)) };
+    match first {
+        Ok(value) => catch_unwind(AssertUnwindSafe(|| body(value))).map_err(Raised::from_payload),
+        Err(raised) => {
+            Err(catch_unwind(AssertUnwindSafe(|| drop(body))).map_or_else(Raised::from_payload, |()| raised))
         }
-    };
-    match catch_unwind(AssertUnwindSafe(|| body(first))) {
-        Ok(result) => end(Ok(result)),
-        Err(payload) => end(Err(Raised::from_payload(payload))),
     }
 }
 
@@ -183,7 +162,8 @@ struct Departure {
 }
 
 impl Departure {
-    /// What the [`Entry`](arch::Entry) of the greenlet that ends is to return.
+    /// What the [`Entry`](arch::Entry) of the greenlet that ends is to return. To be called by the entry
+    /// itself: sanitizers count on it that one function returns after this.
     ///
     /// # Safety
     ///
@@ -235,24 +215,9 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     Ok(Departure { message, to: NonNull::from(&next.continuation) })
 }
 
-/// [`finish`] as a call by which all ends that [`end_plainly`] does not know of.
-///
-/// # Safety
-///
-/// As for [`Departure::begin`].
-#[cold]
-#[inline(never)]
-unsafe fn finish_into<T: 'static>(
-    core: &Core,
-    content: Result<T, Raised>,
-    target: &mut StackPointer,
-) -> Message {
-    // SAFETY: the caller's word.
-    unsafe { finish(core, content).begin(target) }
-}
-
 /// Ends the current greenlet and hands what it leaves to its parent: or to its successor, or to who
 /// unwinds it.
+#[inline(never)]
 fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     let mut parcel = Parcel { content };
     let successor = core.thread().successor.take();
