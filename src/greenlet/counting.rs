@@ -85,6 +85,7 @@ fn lower(core: NonNull<Core>) -> u32 {
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
     let phase = unsafe { core.as_ref() }.phase.get();
+    // The usual one first.
     if phase == Phase::Dead {
         free(core);
     } else if phase == Phase::Unstarted {
