@@ -51,6 +51,7 @@ fn who_is_interrupted_while_a_folder_is_read_loses_no_entry() {
 
 /// By a thread without a hub, which reads by itself.
 #[test]
+#[cfg_attr(greenlet_sanitizer = "address", ignore = "its search for leaks takes a thread")]
 fn a_folder_that_no_thread_reads_is_an_error_and_can_be_read_later() {
     if is_emulated() {
         return; // The emulator does not know of filters.

@@ -233,9 +233,8 @@ fn who_waits_for_a_descriptor_that_is_closed_is_told() {
         });
         std::thread::yield_now();
         drop(a);
-        // The number is used again at once.
+        // The number is used again at once, here or by another test.
         let (c, d) = UnixStream::pair().unwrap();
-        assert!([c.as_raw_fd(), d.as_raw_fd()].contains(&fd));
         assert_eq!(reader.join().unwrap(), (-1, Some(libc::EBADF)));
         drop((c, d));
     });
