@@ -17,7 +17,7 @@ const FILES: usize = 300;
 
 fn folder_of_files() -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("greenlet-folder-{}", std::process::id()));
-    std::fs::create_dir(&path).unwrap();
+    std::fs::create_dir_all(&path).unwrap();
     (0..FILES).for_each(|n| std::fs::write(path.join(n.to_string()), "").unwrap());
     path
 }
