@@ -86,6 +86,8 @@ mod arch;
 // What only the hub asks of this floor is unused without it, and so is what only `hub::embed` does.
 #[cfg_attr(not(all(feature = "hub", target_os = "linux")), allow(dead_code))]
 mod greenlet;
+#[cfg(any(feature = "hub", own_tls))]
+mod lock;
 mod report;
 mod stack;
 // Nobody asks for storage without the feature.

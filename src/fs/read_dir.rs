@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::DirEntry;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use super::off_thread;
+use crate::lock::lock;
 
 /// So many entries are fetched at a time: a thread for each would take longer than the folder.
 const FETCHED: usize = 256;
@@ -59,11 +60,6 @@ impl Folder {
             self.at_end = self.fetched.len() < FETCHED;
         }
     }
-}
-
-/// Nothing panics while it is held.
-fn lock(folder: &Mutex<Folder>) -> MutexGuard<'_, Folder> {
-    folder.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Iterator for ReadDir {

@@ -19,6 +19,7 @@ use super::embed::Sleeper;
 use super::poller::Waker;
 use super::{Fiber, Hub, existing};
 use crate::greenlet::words;
+use crate::lock::lock;
 
 /// After a flood of posts, memory for so many is kept.
 const KEPT_ROOM: usize = 1024;
@@ -85,8 +86,7 @@ impl Remote {
     }
 
     fn inbox(&self) -> MutexGuard<'_, Option<Vec<Post>>> {
-        // Nothing panics while it holds the lock.
-        self.inbox.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.inbox)
     }
 
     /// Announces that the hub is about to sleep; false if there is a post to see to first.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::Job;
 use super::job::Promise;
 use crate::greenlet::thread::on_thread;
 use crate::hub;
+use crate::lock::lock;
 use crate::task::TaskError;
 
 /// A worker that has had nothing to do for this long ends.
@@ -37,6 +38,7 @@ pub struct ThreadPool {
 }
 
 struct Shared {
+    /// Jobs run, and are dropped, when it is not held.
     state: Mutex<State>,
     work: Condvar,
 }
@@ -270,11 +272,6 @@ impl Shared {
 
 fn check(size: usize) {
     assert!(size > 0, "a thread pool of size 0 runs nothing");
-}
-
-/// Jobs catch their panics, so nothing panics while it holds a lock of this file.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl std::fmt::Debug for ThreadPool {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::bells;
+use crate::lock::lock;
 
 /// No system has more signals.
 const SIGNALS: usize = 129;
@@ -73,8 +74,7 @@ impl Drop for Counted {
 }
 
 fn taken() -> MutexGuard<'static, BTreeMap<libc::c_int, Taken>> {
-    // Nothing panics while it holds the lock.
-    TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    lock(&TAKEN)
 }
 
 /// Sets what a signal does; returns what it did.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::waiters::{Waiters, Wake, lock, wait};
+use super::waiters::{Waiters, Wake, wait};
 use crate::hub;
+use crate::lock::lock;
 use crate::time::deadline;
 
 /// A place for a value or an error that greenlets of all hubs and threads without one wait for (gevent's

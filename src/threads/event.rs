@@ -4,8 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::waiters::{Waiters, Wake, lock, wait};
+use super::waiters::{Waiters, Wake, wait};
 use crate::hub;
+use crate::lock::lock;
 use crate::time::deadline;
 
 /// A flag that greenlets of all hubs and threads without one wait for (gevent's `Event`, safe between

@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::thread::{self, Thread};
 use std::time::Instant;
 
 use crate::hub::{self, RemoteWaker};
+use crate::lock::lock;
 
-/// A line of greenlets and threads. It lives in the mutex of what they wait for.
+/// A line of greenlets and threads. It lives in the mutex of what they wait for, under which nothing of the
+/// user's runs.
 #[derive(Default)]
 pub(super) struct Waiters {
     /// In the order of their tickets.
@@ -78,11 +80,6 @@ impl Waiters {
         let place = self.place(ticket);
         place.and_then(|place| self.line.remove(place)).is_some()
     }
-}
-
-/// Nothing of the user's runs while one of this room's mutexes is held, so none is ever poisoned.
-pub(super) fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Waits in a line in `shared` until somebody takes the caller out and wakes it, or until `until`;

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use super::glibc::glibc;
 use super::{Anchor, Block};
+use crate::lock::lock;
 
 /// Those of threads that have ended.
 static LEFT: Mutex<Pile> = Mutex::new(Pile { top: None });
@@ -83,7 +84,7 @@ fn left_by_another_thread() -> Option<Block> {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let mut left = LEFT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut left = lock(&LEFT);
         let mut free = self.free.take();
         while let Some(block) = free.pop() {
             // SAFETY: it was in this pool, and now is in none.

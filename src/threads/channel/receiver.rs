@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::state::{PassOn, State};
 use crate::hub;
-use crate::threads::waiters::{Wake, lock, wait};
+use crate::lock::lock;
+use crate::threads::waiters::{Wake, wait};
 use crate::time::deadline;
 
 /// The end of a [`channel()`](super::channel) that items come out of. Each item goes to one receiver.

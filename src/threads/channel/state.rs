@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use crate::threads::waiters::{Waiters, Waker, lock};
+use crate::lock::lock;
+use crate::threads::waiters::{Waiters, Waker};
 
 pub(super) struct State<T> {
     /// Numbered in the order in which they were put in.
