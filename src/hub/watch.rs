@@ -124,8 +124,9 @@ impl Watch {
         found
     }
 
-    /// If others ran, one that has been looked at might be woken before it is watched.
+    /// Makes room for so many more.
     fn grow(&mut self, by: usize) {
+        // If others ran, one that has been looked at might be woken before it is watched.
         words::without_waiting(|| {
             let first = self.capacity;
             self.capacity += by;

@@ -254,7 +254,10 @@ impl Crew {
     fn context(self: &Rc<Self>) -> Context {
         let current = Context::current();
         if current.is_empty() {
-            words::without_waiting(|| self.context.get_or_init(|| lineage::enter(current, self)).clone())
+            let shared = self.context.get().unwrap_or_else(|| {
+                words::without_waiting(|| self.context.get_or_init(|| lineage::enter(current, self)))
+            });
+            shared.clone()
         } else {
             lineage::enter(current, self)
         }

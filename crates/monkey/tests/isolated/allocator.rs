@@ -214,12 +214,14 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
         let (queues, pile, group) = (Rc::new(queues), Rc::new(Pile::of_size(500)), Rc::new(Group::new()));
         let linked = Rc::new(spawn(|| (0..200).for_each(|_| yield_now())));
         let socket = Rc::new(UdpSocket::bind(("127.0.0.1", 0)).unwrap());
+        let start = Rc::new(Event::new());
         let_allocations_wait(true);
         let tasks: Vec<_> = (0..20)
             .map(|_| {
                 let (queues, pile, group) = (queues.clone(), pile.clone(), group.clone());
-                let (linked, socket) = (linked.clone(), socket.clone());
+                let (linked, socket, start) = (linked.clone(), socket.clone(), start.clone());
                 spawn(move || {
+                    start.wait();
                     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
                     assert_eq!(group.imap_unordered(0..20, |n| n).count(), 20);
                     for n in 0..20 {
@@ -236,6 +238,8 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
                 })
             })
             .collect();
+        yield_now();
+        start.set();
         tasks.into_iter().for_each(|task| task.join().unwrap());
         let_allocations_wait(false);
         assert_eq!([queues.0.len(), queues.1.len(), queues.2.len(), pile.len()], [400; 4]);
@@ -265,6 +269,23 @@ fn greenlets_may_be_made_while_others_are_listed() {
         makers.into_iter().for_each(|maker| maker.join().unwrap());
         let_allocations_wait(false);
         stay.set();
+        assert!(counts(Part::Time).parked > 0, "an allocation has waited");
+    });
+}
+
+/// Where greenlets are unwound, whoever yields gives the turn to who unwinds it. That must not take an allocation.
+#[test]
+fn an_allocator_may_yield_while_its_hub_ends() {
+    super::isolated("allocator::an_allocator_may_yield_while_its_hub_ends", || {
+        greenlet_monkey::patch_all().unwrap();
+        make_pipe();
+        let ends = thread::spawn(|| {
+            let_allocations_wait(true);
+            drop(spawn(|| drop(vec![0_u8; 100])));
+            yield_now();
+        });
+        ends.join().unwrap();
+        let_allocations_wait(false);
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
     });
 }
