@@ -7,11 +7,13 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::thread::panicking;
 
 use super::core::Core;
 use super::error::KillError;
 use super::raised::Raised;
 use super::switching::{self, Landing};
+use super::tag::Tag;
 use super::thread;
 use super::words::fast_current;
 use super::{Builder, Greenlet};
@@ -124,7 +126,9 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     pub fn resume(&mut self, value: R) -> Step<Y, T> {
         match self.transfer(value) {
             Landing::Value(Yield(value)) => Step::Yielded(value),
-            landing => self.resume_slowly(landing),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { self.open_or_raise(message) },
+            Landing::NotPlain(value) => self.resume_slowly_or_raise(value),
         }
     }
 
@@ -142,37 +146,66 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     pub fn try_resume(&mut self, value: R) -> Result<Step<Y, T>, Raised> {
         match self.transfer(value) {
             Landing::Value(Yield(value)) => Ok(Step::Yielded(value)),
-            landing => self.try_resume_slowly(landing),
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { self.open(message) },
+            Landing::NotPlain(value) => self.resume_slowly(value),
         }
     }
 
-    /// Resumes it if it answers the caller already, and that takes no more than a switch.
+    /// Resumes it if it waits for the caller, and that takes no more than a switch.
     #[inline(always)]
     fn transfer(&mut self, value: R) -> Landing<Resume<R>, Yield<Y>> {
-        // SAFETY: that is what it is.
-        let resumer = unsafe { resumer_of(self.greenlet.core()) };
-        if !ptr::eq(resumer.as_ptr(), fast_current()) {
+        let (me, generator) = (fast_current(), self.greenlet.core());
+        if !generator.waits_for.get().is(Tag::resumer(me)) || panicking() {
             return Landing::NotPlain(Resume(value));
         }
+        // SAFETY: what is current is alive, and whoever waits under that tag does so in the yield of this
+        // generator, which is for a value of this type. Nobody is his own parent.
+        unsafe { switching::hand_over(&*me, generator, Tag::of::<Yield<Y>>(), Resume(value)) }
+    }
+
+    /// # Safety
+    ///
+    /// The message landed in [`transfer`](Self::transfer), and is used once.
+    #[cold]
+    #[inline(never)]
+    unsafe fn open(&self, landed: Message) -> Result<Step<Y, T>, Raised> {
+        // SAFETY: the caller's word.
+        self.step(unsafe { switching::open(landed) })
+    }
+
+    /// # Safety
+    ///
+    /// As for [`open`](Self::open).
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    unsafe fn open_or_raise(&self, landed: Message) -> Step<Y, T> {
+        // SAFETY: the caller's word.
+        Raised::or_raise(unsafe { self.open(landed) })
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn resume_slowly_or_raise(&self, value: Resume<R>) -> Step<Y, T> {
+        Raised::or_raise(self.resume_slowly(value))
+    }
+
+    #[cold]
+    #[track_caller]
+    fn resume_slowly(&self, value: Resume<R>) -> Result<Step<Y, T>, Raised> {
+        // SAFETY: that is what it is.
+        let resumer = unsafe { resumer_of(self.greenlet.core()) };
+        if !ptr::eq(resumer, fast_current()) {
+            return self.deliver(Ok(value));
+        }
+        // The first time, as a rule.
         // SAFETY: handles do not leave their thread, and this one holds a count. Nobody is his own parent.
-        unsafe { switching::transfer_from(resumer, self.greenlet.core_ptr(), Resume(value)) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn resume_slowly(&self, landing: Landing<Resume<R>, Yield<Y>>) -> Step<Y, T> {
-        Raised::or_raise(self.try_resume_slowly(landing))
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn try_resume_slowly(&self, landing: Landing<Resume<R>, Yield<Y>>) -> Result<Step<Y, T>, Raised> {
-        match landing {
+        match unsafe { switching::transfer_from(NonNull::from(resumer), self.greenlet.core_ptr(), value) } {
             Landing::Value(value) => self.step(Ok(value)),
             // SAFETY: it has just landed.
-            Landing::Rare(message) => self.step(unsafe { switching::open(message) }),
+            Landing::Rare(message) => unsafe { self.open(message) },
             Landing::NotPlain(value) => self.deliver(Ok(value)),
         }
     }
@@ -180,6 +213,10 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[track_caller]
     fn deliver(&self, content: Result<Resume<R>, Raised>) -> Result<Step<Y, T>, Raised> {
         self.answer_here();
+        let waits_for = &self.greenlet.core().waits_for;
+        if waits_for.get().is_resumer() {
+            waits_for.set(Tag::of::<Resume<R>>());
+        }
         self.step(switching::deliver(self.greenlet.core_ptr(), content))
     }
 
@@ -274,12 +311,17 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// Yields, if that takes no more than a switch.
     #[inline(always)]
     fn transfer(&self, value: Y) -> Landing<Yield<Y>, Resume<R>> {
-        if !ptr::eq(self.me.as_ptr(), fast_current()) {
+        if panicking() || !ptr::eq(self.me.as_ptr(), fast_current()) {
             return Landing::NotPlain(Yield(value));
         }
-        // SAFETY: the current greenlet is alive. The link keeps the resumer while this waits: one that is
-        // replaced meanwhile is not looked at again. Nobody is his own parent.
-        unsafe { switching::transfer_from(self.me, resumer_of(self.me.as_ref()), Yield(value)) }
+        // SAFETY: the current greenlet is alive, and it is a generator. The link keeps the resumer.
+        let (me, resumer) = unsafe { (self.me.as_ref(), resumer_of(self.me.as_ref())) };
+        if !resumer.waits_for.get().is(Tag::of::<Yield<Y>>()) {
+            return Landing::NotPlain(Yield(value));
+        }
+        // SAFETY: it is suspended, as nobody is his own parent. The link keeps it while this waits: one that
+        // is replaced meanwhile is not looked at again.
+        unsafe { switching::hand_over(me, resumer, Tag::resumer(resumer), Yield(value)) }
     }
 
     /// # Safety
@@ -326,9 +368,9 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
 ///
 /// It is the control block of a generator.
 #[inline(always)]
-unsafe fn resumer_of(generator: &Core) -> NonNull<Core> {
+unsafe fn resumer_of(generator: &Core) -> &Core {
     // SAFETY: only a root has no parent.
-    unsafe { generator.parent.get().unwrap_unchecked() }
+    unsafe { generator.parent().unwrap_unchecked() }
 }
 
 impl<Y: 'static> Iterator for Generator<(), Y, ()> {

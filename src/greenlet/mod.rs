@@ -52,6 +52,7 @@ pub use weak::WeakGreenlet;
 
 use self::core::{BodyType, Core, Phase};
 use self::switching::Landing;
+use self::tag::Tag;
 
 /// A handle to a greenlet: a function with a stack of its own.
 ///
@@ -297,6 +298,9 @@ impl<T: 'static> Greenlet<T> {
             ancestor = this.parent();
         }
         counting::retain(parent.core);
+        if core.waits_for.get().is_resumer() {
+            core.waits_for.set(Tag::resumer(parent.core()));
+        }
         if let Some(old) = core.parent.replace(Some(parent.core)) {
             counting::release(old);
         }
