@@ -32,7 +32,8 @@ impl Hub {
 
     /// A timer that makes the current greenlet ready, while the guard lives.
     pub(super) fn wake_at(&self, deadline: Instant) -> TimerGuard<'_> {
-        let key = self.set_timer(deadline, Action::Wake(NonNull::from(self.current())));
+        let fiber = NonNull::from(self.current());
+        let key = self.timers.borrow_mut().insert_wake(deadline, fiber);
         TimerGuard { hub: self, key }
     }
 

@@ -22,8 +22,10 @@ pub(crate) enum Action {
     /// Makes a greenlet ready. Whoever sets the timer cancels it before that greenlet ends.
     Wake(NonNull<Fiber>),
     /// Calls a function, which must neither wait nor panic.
-    Call(Box<dyn FnOnce(&Hub)>),
+    Call(Call),
 }
+
+type Call = Box<dyn FnOnce(&Hub)>;
 
 /// Names a timer that was set. It may have fired since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub(crate) struct Timers {
     /// Deadlines are counted from here.
     base: Instant,
     slots: Slab<Slot>,
+    calls: Slab<Call>,
     near: Near,
     far: Far,
     next_age: u64,
@@ -45,11 +48,22 @@ pub(crate) struct Timers {
 /// Since the base. They last for centuries, and what is later than that is as good as never.
 type Nanoseconds = u64;
 
+/// Owns nothing, so that it is written word by word to where it stays. What owns something is made on the stack
+/// first, in case of a panic, and copied by more than a word at a time: that has to wait until the words have
+/// reached the cache, and where a greenlet sleeps for the first time its stack is not there.
+#[derive(Clone, Copy)]
 struct Slot {
     deadline: Nanoseconds,
     age: u64,
     at: At,
-    action: Action,
+    does: Does,
+}
+
+/// An [`Action`], or where it is.
+#[derive(Clone, Copy)]
+enum Does {
+    Wake(NonNull<Fiber>),
+    Call { place: u32 },
 }
 
 /// Where a timer is to be found.
@@ -63,8 +77,8 @@ enum At {
 
 impl Default for Timers {
     fn default() -> Self {
-        let (slots, near, far) = (Slab::new(), Near::default(), Far::default());
-        Self { base: Instant::now(), slots, near, far, next_age: 0 }
+        let (slots, calls, near, far) = (Slab::new(), Slab::new(), Near::default(), Far::default());
+        Self { base: Instant::now(), slots, calls, near, far, next_age: 0 }
     }
 }
 
@@ -86,14 +100,29 @@ impl Timers {
     }
 
     pub(crate) fn insert(&mut self, deadline: Instant, action: Action) -> TimerKey {
+        match action {
+            Action::Wake(fiber) => self.insert_wake(deadline, fiber),
+            Action::Call(call) => {
+                let place = place(self.calls.insert(call));
+                self.enter(deadline, Does::Call { place })
+            }
+        }
+    }
+
+    /// As [`insert`](Self::insert), of the usual action.
+    pub(crate) fn insert_wake(&mut self, deadline: Instant, fiber: NonNull<Fiber>) -> TimerKey {
+        self.enter(deadline, Does::Wake(fiber))
+    }
+
+    #[inline(always)]
+    fn enter(&mut self, deadline: Instant, does: Does) -> TimerKey {
         let (deadline, age) = (self.count(deadline), self.next_age);
         self.next_age += 1;
-        let slot = self.slots.insert(Slot { deadline, age, at: At::Near { place: 0 }, action });
-        let place = u32::try_from(slot).expect("fewer timers than there is memory for");
+        let slot = self.slots.insert(Slot { deadline, age, at: At::Near { place: 0 }, does });
         if self.far.suits(deadline) {
-            self.far.insert(&mut self.slots, place);
+            self.far.insert(&mut self.slots, place(slot));
         } else {
-            self.near.insert(&mut self.slots, place);
+            self.near.insert(&mut self.slots, place(slot));
         }
         TimerKey { slot, age }
     }
@@ -127,11 +156,18 @@ impl Timers {
             At::Near { place } => self.near.remove(&mut self.slots, place),
             At::Far { previous, next } => self.far.remove(&mut self.slots, deadline, (previous, next)),
         }
-        self.slots.remove(slot).action
+        match self.slots.remove(slot).does {
+            Does::Wake(fiber) => Action::Wake(fiber),
+            Does::Call { place } => Action::Call(self.calls.remove(place as usize)),
+        }
     }
 
     fn count(&self, time: Instant) -> Nanoseconds {
         let since = time.saturating_duration_since(self.base);
         since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
     }
+}
+
+fn place(key: usize) -> u32 {
+    u32::try_from(key).expect("fewer timers than there is memory for")
 }
