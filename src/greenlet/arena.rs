@@ -1,50 +1,79 @@
-//! Where control blocks live: chunks of them, reused last in, first out.
+//! Where control blocks live: chunks of them.
+//!
+//! The last block to come back is the first to go out. All others wait in their chunk, of which one after the
+//! other gives out what it has, from the low end: where many greenlets are made at once, after others have ended
+//! in whatever order, the processor still finds the next block before it is asked for.
 
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::core::{Core, Phase};
 use super::thread::Thread;
 use crate::stack::SizeClass;
 
-const CHUNK: usize = 64;
-
 /// The control blocks of one thread. Blocks never move, and go away with the arena.
 #[derive(Default)]
 pub(crate) struct Arena {
-    chunks: RefCell<Vec<NonNull<[Core]>>>,
-    /// The first of the vacant blocks, linked by their parent fields.
-    vacant: Cell<Option<NonNull<Core>>>,
+    chunks: RefCell<Vec<NonNull<Chunk>>>,
+    /// The last block that came back, until somebody takes it or the next one comes.
+    last: Cell<Option<NonNull<Core>>>,
+    /// The first of the chunks that have vacant blocks, linked by their `next`.
+    open: Cell<Option<NonNull<Chunk>>>,
 }
+
+/// Blocks, and which of them are vacant.
+#[repr(C)]
+struct Chunk {
+    /// A bit for each. The last block to come back has none.
+    vacant: Cell<u64>,
+    next: Cell<Option<NonNull<Chunk>>>,
+    blocks: [Core; BLOCKS],
+}
+
+/// A bit less than there are: they share the room of 64 blocks with their bits.
+const BLOCKS: usize = 63;
+const ALL: u64 = (1 << BLOCKS) - 1;
+
+/// Aligned such that a block's address tells that of its chunk.
+const CHUNK: Layout =
+    match Layout::from_size_align(size_of::<Chunk>(), size_of::<Chunk>().next_power_of_two()) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a few pages are not too many"),
+    };
 
 impl Arena {
     /// How many blocks are in use. Counts the others.
     pub(crate) fn in_use(&self) -> usize {
-        let mut vacant = 0;
-        let mut next = self.vacant.get();
-        while let Some(core) = next {
-            vacant += 1;
-            // SAFETY: a vacant block stays in its chunk.
-            next = unsafe { core.as_ref() }.parent.get();
-        }
-        CHUNK * self.chunks.borrow().len() - vacant
+        let chunks = self.chunks.borrow();
+        // SAFETY: chunks stay until the arena goes.
+        let used =
+            |chunk: &NonNull<Chunk>| (ALL & !unsafe { chunk.as_ref() }.vacant.get()).count_ones() as usize;
+        chunks.iter().map(used).sum::<usize>() - usize::from(self.last.get().is_some())
     }
 
-    /// A block for a new greenlet, if one is vacant. Its parent field is still the link of the list.
+    /// The block that came back last, for a new greenlet, unless somebody has taken it. Its parent field says
+    /// nothing.
     #[inline]
-    pub(crate) fn take(&self) -> Option<NonNull<Core>> {
-        let core = self.vacant.get()?;
-        // SAFETY: a vacant block belongs to this arena and to nobody else.
-        self.vacant.set(unsafe { core.as_ref() }.parent.get());
-        Some(core)
+    pub(crate) fn take_last(&self) -> Option<NonNull<Core>> {
+        self.last.take()
     }
 
-    /// As [`take`](Self::take), and makes blocks where none is vacant.
-    pub(crate) fn take_or_grow(&self, thread: NonNull<Thread>) -> NonNull<Core> {
-        if self.vacant.get().is_none() {
-            self.grow(thread);
+    fn take_from_chunk(&self) -> Option<NonNull<Core>> {
+        // SAFETY: chunks stay until the arena goes.
+        let chunk = unsafe { self.open.get()?.as_ref() };
+        let vacant = chunk.vacant.get();
+        let left = vacant & (vacant - 1);
+        chunk.vacant.set(left);
+        if left == 0 {
+            self.open.set(chunk.next.take());
         }
-        self.take().expect("a chunk has blocks")
+        Some(NonNull::from(&chunk.blocks[vacant.trailing_zeros() as usize]))
+    }
+
+    /// Any block for a new greenlet, if one is vacant. Its parent field says nothing.
+    pub(crate) fn take(&self) -> Option<NonNull<Core>> {
+        self.take_last().or_else(|| self.take_from_chunk())
     }
 
     /// # Safety
@@ -53,22 +82,40 @@ impl Arena {
     /// is one, is the caller's.
     #[inline]
     pub(crate) unsafe fn give_back(&self, core: NonNull<Core>) {
-        // SAFETY: the block stays in its chunk.
-        let block = unsafe { core.as_ref() };
-        block.parent.set(self.vacant.replace(Some(core)));
+        if let Some(earlier) = self.last.replace(Some(core)) {
+            self.put_away(earlier);
+        }
+    }
+
+    #[inline(never)]
+    fn put_away(&self, core: NonNull<Core>) {
+        let start = core.addr().get() & !(CHUNK.align() - 1);
+        // SAFETY: blocks are in chunks, which stay until the arena goes.
+        let chunk = unsafe { &*ptr::with_exposed_provenance::<Chunk>(start) };
+        let place = (core.addr().get() - chunk.blocks.as_ptr().addr()) / size_of::<Core>();
+        let others = chunk.vacant.replace(chunk.vacant.get() | 1 << place);
+        if others == 0 {
+            chunk.next.set(self.open.replace(Some(NonNull::from(chunk))));
+        }
     }
 
     /// Makes a chunk of vacant blocks.
     #[cold]
-    fn grow(&self, thread: NonNull<Thread>) {
-        // Made on the heap, element by element: this may run on the smallest of stacks.
-        let chunk: Vec<Core> = (0..CHUNK).map(|_| Core::vacant(thread, SizeClass::DEFAULT)).collect();
-        let chunk = NonNull::from(Box::leak(chunk.into_boxed_slice()));
-        self.chunks.borrow_mut().push(chunk);
-        // SAFETY: just made, and kept until the arena goes.
-        for block in unsafe { chunk.as_ref() }.iter().rev() {
-            block.parent.set(self.vacant.replace(Some(NonNull::from(block))));
+    pub(crate) fn grow(&self, thread: NonNull<Thread>) {
+        // SAFETY: a chunk has a size.
+        let chunk = NonNull::new(unsafe { alloc(CHUNK) }).unwrap_or_else(|| handle_alloc_error(CHUNK));
+        let chunk = chunk.cast::<Chunk>();
+        chunk.expose_provenance();
+        // Piece by piece: this may run on the smallest of stacks.
+        // SAFETY: memory of this layout, which is nobody else's.
+        unsafe {
+            (&raw mut (*chunk.as_ptr()).vacant).write(Cell::new(ALL));
+            (&raw mut (*chunk.as_ptr()).next).write(Cell::new(self.open.get()));
+            let first = (&raw mut (*chunk.as_ptr()).blocks).cast::<Core>();
+            (0..BLOCKS).for_each(|n| first.add(n).write(Core::vacant(thread, SizeClass::DEFAULT)));
         }
+        self.chunks.borrow_mut().push(chunk);
+        self.open.set(Some(chunk));
     }
 
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves
@@ -79,9 +126,9 @@ impl Arena {
         mut pick: impl FnMut(&Core) -> bool,
     ) -> Option<NonNull<Core>> {
         let chunks = self.chunks.borrow();
-        while let Some(chunk) = chunks.get(*place / CHUNK) {
+        while let Some(chunk) = chunks.get(*place / BLOCKS) {
             // SAFETY: chunks stay until the arena goes.
-            let block = &unsafe { chunk.as_ref() }[*place % CHUNK];
+            let block = &unsafe { chunk.as_ref() }.blocks[*place % BLOCKS];
             *place += 1;
             if block.phase.get() != Phase::Dead && pick(block) {
                 return Some(NonNull::from(block));
@@ -94,8 +141,11 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         for chunk in self.chunks.take() {
-            // SAFETY: leaked by `grow`. No block is in use, so nobody has a pointer into it.
-            drop(unsafe { Box::from_raw(chunk.as_ptr()) });
+            // SAFETY: made by `grow`. No block is in use, so nobody has a pointer into it.
+            unsafe {
+                ptr::drop_in_place(chunk.as_ptr());
+                dealloc(chunk.as_ptr().cast(), CHUNK);
+            }
         }
     }
 }

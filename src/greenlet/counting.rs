@@ -119,20 +119,28 @@ fn settle_active(core: NonNull<Core>) {
 pub(crate) fn free(core: NonNull<Core>) {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
-    if block.extras().is_some() || block.thread().has_ended() {
+    let thread = block.thread();
+    if block.extras().is_some() || thread.has_ended() {
         return free_ancestors(core);
     }
-    let parent = block.parent.get();
-    // SAFETY: dead, and nobody uses it any more.
-    unsafe {
-        block.vacate();
-        block.thread().recycle_core(core);
-    }
-    if let Some(parent) = parent
+    // SAFETY: nobody uses it any more.
+    unsafe { block.vacate() };
+    if let Some(parent) = block.parent.get()
         && lower(parent) == 0
     {
-        free_ancestors(parent);
+        return recycle_before(core, parent);
     }
+    // SAFETY: dead, and nobody uses it any more.
+    unsafe { thread.recycle_core(core) };
+}
+
+/// Ends [`free`], where ancestors are to be freed as well.
+#[cold]
+#[inline(never)]
+fn recycle_before(core: NonNull<Core>, parent: NonNull<Core>) {
+    // SAFETY: dead, and nobody uses it any more.
+    unsafe { core.as_ref().thread().recycle_core(core) };
+    free_ancestors(parent);
 }
 
 /// As [`free`] for a greenlet that never started, unless its end made somebody take a handle to it.

@@ -91,10 +91,12 @@ pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> N
 #[inline(never)]
 fn new_child(parent: NonNull<Core>, current: &Core, class: SizeClass) -> NonNull<Core> {
     let thread = current.thread();
-    let vacant = if trace::is_global() { None } else { thread.arena.take() };
-    match vacant {
+    if trace::is_global() {
+        return new_greenlet_slowly(Some(parent), class);
+    }
+    match thread.arena.take_last() {
         Some(core) => thread.occupy(core, Some(parent), class),
-        None => new_greenlet_slowly(Some(parent), class),
+        None => thread.new_greenlet(Some(parent), class),
     }
 }
 
@@ -147,9 +149,16 @@ impl Thread {
     }
 
     /// An unstarted greenlet, with one count for the caller.
+    #[inline(never)]
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
-        let core = words::without_waiting(|| self.arena.take_or_grow(NonNull::from(self)));
+        let core = self.arena.take().unwrap_or_else(|| self.grow_arena());
         self.occupy(core, parent, class)
+    }
+
+    #[cold]
+    fn grow_arena(&self) -> NonNull<Core> {
+        words::without_waiting(|| self.arena.grow(NonNull::from(self)));
+        self.arena.take().expect("a chunk has blocks")
     }
 
     /// Makes an unstarted greenlet of a vacant block, with one count for the caller.
