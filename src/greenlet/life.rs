@@ -48,9 +48,19 @@ pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
         return false;
     }
     let reserved = core.stack.get();
-    let Some(stack) = reserved.or_else(|| core.thread().stacks().take_used(core.class.get())) else {
-        return false;
+    let Some(stack) = reserved.or_else(|| core.thread().stacks().take_last(core.class.get())) else {
+        return prepare_on_used(core, body);
     };
+    core.stack.set(Some(stack));
+    lay_out(core, body, stack);
+    true
+}
+
+/// Ends [`prepare_plainly`], where it is not the last stack to come back that will do. A function of its own, and
+/// called last: what it saves is not saved where it is not called.
+#[inline(never)]
+fn prepare_on_used(core: &Core, body: &BodyType) -> bool {
+    let Some(stack) = core.thread().stacks().take_used(core.class.get()) else { return false };
     core.stack.set(Some(stack));
     lay_out(core, body, stack);
     true

@@ -66,6 +66,23 @@ impl Region {
         Ok(())
     }
 
+    pub(crate) fn class(&self) -> SizeClass {
+        self.class
+    }
+
+    /// The low end of a slot.
+    pub(crate) fn slot(&self, index: usize) -> NonNull<u8> {
+        assert!(index < self.slots());
+        // SAFETY: the slot is inside the mapping.
+        unsafe { self.base.add(index * self.class.bytes()) }
+    }
+
+    /// Which slot a stack of the same class is, if it is one of these.
+    pub(crate) fn slot_of(&self, stack: Stack) -> Option<usize> {
+        let offset = stack.guard().wrapping_sub(self.base.addr().get());
+        (offset < self.len).then(|| offset / self.class.bytes())
+    }
+
     pub(crate) fn slots(&self) -> usize {
         self.len / self.class.bytes()
     }
@@ -105,5 +122,7 @@ fn map(len: usize) -> Option<NonNull<u8>> {
     unsafe {
         libc::madvise(base, len, libc::MADV_NOHUGEPAGE)
     };
+    // Stacks are found by their address.
+    base.expose_provenance();
     NonNull::new(base.cast())
 }

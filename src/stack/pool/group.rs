@@ -1,0 +1,97 @@
+//! Neighbours among the stacks of one class, and which of them wait: a bit for each in several words.
+
+use std::ptr::NonNull;
+
+use crate::stack::{SizeClass, Stack};
+
+pub(super) struct Group {
+    /// The low end of the first one.
+    base: NonNull<u8>,
+    /// Those that wait and own memory.
+    warm: u64,
+    /// Those that wait and own none.
+    cold: u64,
+    /// Those of the warm ones that nobody has wanted in this epoch.
+    unwanted: u64,
+}
+
+impl Group {
+    /// How many stacks are a group, or fewer at the end of a region.
+    pub(super) const STACKS: usize = u64::BITS as usize;
+
+    /// A group of which none waits.
+    pub(super) fn new(base: NonNull<u8>) -> Self {
+        Self { base, warm: 0, cold: 0, unwanted: 0 }
+    }
+
+    pub(super) fn has_warm(&self) -> bool {
+        self.warm != 0
+    }
+
+    pub(super) fn has_cold(&self) -> bool {
+        self.cold != 0
+    }
+
+    /// The place of the lowest warm one.
+    pub(super) fn first_warm(&self) -> Option<usize> {
+        lowest(self.warm)
+    }
+
+    /// Takes the lowest warm one: its place.
+    pub(super) fn take_warm(&mut self) -> Option<usize> {
+        let place = lowest(self.warm)?;
+        self.warm &= self.warm - 1;
+        self.unwanted &= self.warm;
+        Some(place)
+    }
+
+    /// Takes the lowest cold one: its place.
+    pub(super) fn take_cold(&mut self) -> Option<usize> {
+        let place = lowest(self.cold)?;
+        self.cold &= self.cold - 1;
+        Some(place)
+    }
+
+    pub(super) fn give_back(&mut self, place: usize) {
+        self.warm |= 1 << place;
+    }
+
+    /// The stack at a place that the region has.
+    pub(super) fn stack(&self, place: usize, class: SizeClass) -> Stack {
+        // SAFETY: the end of a slot of the region is in its mapping, or the end of that.
+        Stack::new(unsafe { self.base.add((place + 1) * class.bytes()) }, class)
+    }
+
+    /// How many nobody has wanted in this epoch.
+    pub(super) fn unwanted(&self) -> usize {
+        self.unwanted.count_ones() as usize
+    }
+
+    /// In the epoch that begins, nobody has wanted those that wait.
+    pub(super) fn begin_epoch(&mut self) {
+        self.unwanted = self.warm;
+    }
+
+    /// Makes the lowest warm one cold, of all or of those that nobody has wanted: its place.
+    pub(super) fn chill_next(&mut self, which: Which) -> Option<usize> {
+        let place = lowest(match which {
+            Which::All => self.warm,
+            Which::Unwanted => self.unwanted,
+        })?;
+        self.warm &= !(1 << place);
+        self.unwanted &= self.warm;
+        self.cold |= 1 << place;
+        Some(place)
+    }
+}
+
+/// Which of those that wait are to lose their memory.
+#[derive(Clone, Copy)]
+pub(super) enum Which {
+    All,
+    Unwanted,
+}
+
+fn lowest(bits: u64) -> Option<usize> {
+    (bits != 0).then(|| bits.trailing_zeros() as usize)
+}
