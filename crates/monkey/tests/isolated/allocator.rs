@@ -15,7 +15,7 @@ use greenlet::net::UdpSocket;
 use greenlet::pool::{Group, Pile};
 use greenlet::queue::{LifoQueue, PriorityQueue, Queue};
 use greenlet::sync::Event;
-use greenlet::{Task, join_all, spawn, yield_now};
+use greenlet::{Task, join_all, sleep, spawn, yield_now};
 use greenlet_monkey::{Part, counts};
 
 struct Locked;
@@ -241,6 +241,10 @@ fn what_greenlets_share_may_grow_while_allocations_wait() {
         yield_now();
         start.set();
         tasks.into_iter().for_each(|task| task.join().unwrap());
+        // More than have slept before.
+        let nap = |n| Duration::from_micros(if n % 2 == 0 { 500 } else { 5000 });
+        let sleepers: Vec<_> = (0..300).map(|n| spawn(move || sleep(nap(n)))).collect();
+        sleepers.into_iter().for_each(|task| task.join().unwrap());
         let_allocations_wait(false);
         assert_eq!([queues.0.len(), queues.1.len(), queues.2.len(), pile.len()], [400; 4]);
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
