@@ -78,6 +78,7 @@ impl Region {
     }
 
     /// Which slot a stack of the same class is, if it is one of these.
+    #[inline]
     pub(crate) fn slot_of(&self, stack: Stack) -> Option<usize> {
         let offset = stack.guard().wrapping_sub(self.base.addr().get());
         (offset < self.len).then(|| offset / self.class.bytes())

@@ -37,7 +37,13 @@ pub(super) struct Class {
     cold: usize,
     /// How many have come back in this epoch.
     returned: usize,
-    regions: Vec<Region>,
+    regions: Vec<Reserve>,
+}
+
+struct Reserve {
+    region: Region,
+    /// The first group that is in it.
+    first: usize,
 }
 
 impl Class {
@@ -83,12 +89,13 @@ impl Class {
 
     /// A stack that was never used.
     pub(super) fn carve(&mut self, class: SizeClass) -> Result<Stack, StackError> {
-        if let Some(carved) = self.regions.last_mut().and_then(Region::carve) {
+        if let Some(carved) = self.regions.last_mut().and_then(|last| last.region.carve()) {
             return carved;
         }
-        let reserved: usize = self.regions.iter().map(Region::slots).sum();
+        let reserved: usize = self.regions.iter().map(|reserve| reserve.region.slots()).sum();
         let slots = reserved.max(FIRST_REGION_SLOTS).min((LARGEST_REGION / class.bytes()).max(1));
         let mut region = Region::reserve(class, slots)?;
+        let first = self.groups.len();
         let first_of_each = (0..region.slots()).step_by(Group::STACKS);
         self.groups.extend(first_of_each.map(|slot| Group::new(region.slot(slot))));
         // To give back must not allocate: that is done on a stack that is about to end. It may be the end of an
@@ -96,7 +103,7 @@ impl Class {
         self.with_cold.reserve(self.groups.len() - self.with_cold.len());
         self.with_warm.reserve(self.groups.len() - self.with_warm.len());
         let carved = region.carve();
-        self.regions.push(region);
+        self.regions.push(Reserve { region, first });
         carved.expect("a fresh region has a slot")
     }
 
@@ -117,14 +124,11 @@ impl Class {
 
     /// The group of a stack, and its place there.
     fn place_of(&self, stack: Stack) -> (usize, usize) {
-        let mut end = self.groups.len();
         // The last regions are the largest.
-        for region in self.regions.iter().rev() {
-            let first = end - region.slots().div_ceil(Group::STACKS);
+        for Reserve { region, first } in self.regions.iter().rev() {
             if let Some(slot) = region.slot_of(stack) {
                 return (first + slot / Group::STACKS, slot % Group::STACKS);
             }
-            end = first;
         }
         unreachable!("a stack comes from a region of its class")
     }
@@ -156,7 +160,7 @@ impl Class {
     /// Returns the memory of all of which that is said, or of `most` of them, to the system. Neighbours share a
     /// call.
     fn chill(&mut self, most: usize, which: Which) {
-        let Some(class) = self.regions.first().map(Region::class) else { return };
+        let Some(class) = self.regions.first().map(|first| first.region.class()) else { return };
         self.with_cold.clear();
         let mut neighbours: Option<[Stack; 2]> = None;
         let mut left = most;
@@ -187,7 +191,7 @@ impl Class {
 
 impl Drop for Class {
     fn drop(&mut self) {
-        let carved: usize = self.regions.iter().map(Region::carved).sum();
+        let carved: usize = self.regions.iter().map(|reserve| reserve.region.carved()).sum();
         if carved > self.warm + self.cold {
             // A greenlet that refused to unwind still stands on one of these stacks, and others
             // may hold pointers into it: its memory is never freed.
