@@ -118,6 +118,56 @@ fn it_answers_whoever_resumes_it() {
     assert_eq!(take(), 2);
 }
 
+/// Its place among greenlets can be changed from outside; who resumes it is answered all the same.
+#[test]
+fn it_answers_its_resumer_whatever_parent_it_has_been_given() {
+    let handle = Rc::new(Cell::new(None));
+    let mut generator = Generator::new({
+        let handle = handle.clone();
+        move |yielder, ()| {
+            handle.set(Some(Greenlet::<()>::current()));
+            (0..).for_each(|n: u32| yielder.yield_(n));
+        }
+    });
+    assert_eq!(generator.next(), Some(0));
+    let handle: Greenlet = handle.take().unwrap();
+    let other = Greenlet::<()>::new(|()| unreachable!("nobody switches here"));
+    handle.set_parent(&other).unwrap();
+    assert_eq!(generator.next(), Some(1));
+    assert_eq!(generator.next(), Some(2));
+    handle.set_parent(&Greenlet::<()>::current()).unwrap();
+    assert_eq!(generator.next(), Some(3));
+}
+
+/// Who has resumed it was called away, so that its handle is free, and now the one that it waits for has it.
+#[test]
+fn one_that_waits_for_another_generator_is_not_resumed_by_that() {
+    type Body = Generator<(), u32, ()>;
+    let outer = Rc::new(Cell::new(None::<Body>));
+    let inner_greenlet = Rc::new(Cell::new(None::<Greenlet>));
+    let main = Greenlet::<()>::current();
+    let inner = {
+        let (outer, inner_greenlet) = (outer.clone(), inner_greenlet.clone());
+        Generator::new(move |yielder: &greenlet::Yielder<(), u32>, ()| {
+            yielder.yield_(1);
+            inner_greenlet.set(Some(Greenlet::current()));
+            main.throw("called away");
+            let mut outer = outer.take().unwrap();
+            let refused = catch_unwind(AssertUnwindSafe(|| outer.resume(()))).unwrap_err();
+            assert_eq!(refused.downcast_ref(), Some(&"the generator is running already"));
+            yielder.yield_(2);
+            std::mem::forget(outer);
+        })
+    };
+    let mut generator: Body = Generator::new(|yielder, ()| inner.for_each(|n| yielder.yield_(n * 10)));
+    assert_eq!(generator.next(), Some(10));
+    assert_eq!(generator.try_resume(()).unwrap_err().message(), Some("called away"));
+    outer.set(Some(generator));
+    // It goes on with the generator that it is in, which answers who resumed it last.
+    let raised = inner_greenlet.take().unwrap().try_switch(());
+    assert!(raised.is_err(), "20 is not what a switch waits for");
+}
+
 #[test]
 fn a_panic_reaches_the_resumer_and_ends_the_generator() {
     let mut generator = Generator::new(|yielder, ()| {
