@@ -29,14 +29,13 @@ impl<'a, 'b> Run<'a, 'b> {
         Self(Kind::Counted(iterations))
     }
 
-    /// Does it again and again.
+    /// Does it again and again. What only the first time costs is not in it.
     #[inline(always)]
     pub fn iter<R>(&mut self, mut once: impl FnMut() -> R) {
+        black_box(once());
         match &mut self.0 {
             Kind::Timed(bencher, _) => bencher.iter(once),
             Kind::Counted(iterations) => {
-                // What only the first time costs is not counted.
-                black_box(once());
                 Clock(None).time(|| (0..*iterations).for_each(|_| drop(black_box(once()))));
             }
         }
