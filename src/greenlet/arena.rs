@@ -31,7 +31,7 @@ struct Chunk {
     blocks: [Core; BLOCKS],
 }
 
-/// A bit less than there are: they share the room of 64 blocks with their bits.
+/// One fewer than a word has bits: the bits are in the room of the last one.
 const BLOCKS: usize = 63;
 const ALL: u64 = (1 << BLOCKS) - 1;
 
