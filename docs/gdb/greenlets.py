@@ -140,11 +140,12 @@ def greenlets():
     count = int(chunks["len"])
     start = number(chunks["buf"]["inner"]["ptr"]["pointer"]["pointer"])
     found = []
-    # Each chunk is the address of a slice of control blocks, and their number.
-    slices = words(start, 2 * count)
-    for base, length in zip(slices[::2], slices[1::2]):
-        blocks = (Greenlet(base + n * control_block().sizeof) for n in range(length))
-        found += [greenlet for greenlet in blocks if greenlet.state() != "dead"]
+    for address in words(start, count):
+        chunk = gdb.Value(address).cast(gdb.lookup_type("greenlet::greenlet::arena::Chunk").pointer())
+        blocks = chunk["blocks"]
+        base, (first, last) = int(blocks.address), blocks.type.range()
+        every = (Greenlet(base + n * control_block().sizeof) for n in range(first, last + 1))
+        found += [greenlet for greenlet in every if greenlet.state() != "dead"]
     return sorted(found, key=lambda greenlet: greenlet.id)
 
 
