@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-from tables import FLOORS, OURS, duration, number, whole
+from tables import FLOORS, OURS, duration, number, served, whole
 
 WIDTH = 760
 MARGIN = 20
@@ -80,7 +80,9 @@ def all_of_them(figures):
             )
         ]),
         "echo": ("Echo, 64 bytes: server's processor time a request, shorter is better",
-                 echo_panels(figures["echo"])),
+                 serving_panels(served(figures, "echo"))),
+        "hello": ("A greeting over HTTP: server's processor time a request, shorter is better",
+                  serving_panels(served(figures, "hello"))),
         "memory": ("Memory of one that is parked, among a million: shorter is better",
                    memory_panels(figures["memory"])),
     }
@@ -91,7 +93,7 @@ def time_panel(times, row):
     return Panel(row, [Bar(name, value, duration(value)) for name, value in times.get(row, {}).items()])
 
 
-def echo_panels(records):
+def serving_panels(records):
     panels = {}
     for record in records:
         title = f"connections: {whole(record['connections'])}"

@@ -5,7 +5,7 @@
     noise          {passes, median, p90}: by what part the largest of all runs was above the smallest, at
                    most, in half of the figures and in nine tenths
     instructions   {row: {contestant: instructions per element}}
-    fairness, cores, memory, echo, syscalls   lists of records, as the programs write them
+    fairness, cores, memory, servers, syscalls   lists of records, as the programs write them
 """
 
 import json
@@ -26,7 +26,7 @@ def collect(target):
         "fairness": json_lines(target / "tmp" / "fairness.jsonl"),
         "cores": json_lines(target / "tmp" / "cores.jsonl"),
         "memory": json_lines(target / "tmp" / "memory.jsonl"),
-        "echo": json_lines(target / "tmp" / "echo.jsonl"),
+        "servers": json_lines(target / "tmp" / "servers.jsonl"),
         "syscalls": json_lines(target / "tmp" / "syscalls.jsonl"),
     }
 

@@ -5,6 +5,7 @@ import sys
 OURS = "greenlet"
 ENOUGH_FOR_MEMORY = 10_000
 """With fewer connections, what a server keeps in stock counts for more than what a connection takes."""
+SERVICES = ("echo", "hello")
 FLOORS = ("bare swap", "bare swap + current", "bare call", "bare epoll")
 
 SWITCH = [
@@ -61,7 +62,7 @@ def sections(figures):
         "fairness": fairness(figures["fairness"]),
         "cores": cores(figures["cores"]),
         "memory": memory(figures["memory"]),
-        "echo": echo(figures["echo"]),
+        **{service: serving(served(figures, service)) for service in SERVICES},
         "syscalls": syscalls(figures["syscalls"]),
     }
 
@@ -126,7 +127,11 @@ def memory(records):
     return table(columns, lines)
 
 
-def echo(records):
+def served(figures, service):
+    return [record for record in figures["servers"] if record["service"] == service]
+
+
+def serving(records):
     lines = []
     for record in records:
         same = [other for other in records if other["connections"] == record["connections"]]
@@ -189,9 +194,11 @@ def behind(figures):
         for row in SWITCH + SCHEDULER
         if OURS in times.get(row, {})
     ]
-    for count in dict.fromkeys(record["connections"] for record in figures["echo"]):
-        same = (record for record in figures["echo"] if record["connections"] == count)
-        rows.append((f"echo, connections: {whole(count)}", {r["contestant"]: r["cpu_us"] * 1000 for r in same}, {}))
+    for service in SERVICES:
+        records = served(figures, service)
+        for count in dict.fromkeys(record["connections"] for record in records):
+            same = {r["contestant"]: r["cpu_us"] * 1000 for r in records if r["connections"] == count}
+            rows.append((f"{service}, connections: {whole(count)}", same, {}))
     lines = []
     for row, values, instructions in rows:
         peers = {name: value for name, value in values.items() if name != OURS and name not in FLOORS}

@@ -1,4 +1,4 @@
-//! System calls a request, as strace counts them. They are made so slow by it that nothing else can be
+//! System calls an echo, as strace counts them. They are made so slow by it that nothing else can be
 //! measured in the same run.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::load::Load;
 use crate::serve::CONTESTANTS;
 use crate::server::Server;
+use crate::service::Service;
 
 const RESULTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/syscalls.jsonl");
 const CONNECTIONS: usize = 50;
@@ -33,8 +34,8 @@ pub fn main(test: bool) {
 /// What is made at least once in a hundred requests.
 fn count(contestant: &str, time: Duration) -> BTreeMap<String, f64> {
     let table = concat!(env!("CARGO_TARGET_TMPDIR"), "/strace");
-    let server = Server::start_under(&["strace", "-f", "-c", "-o", table], contestant);
-    let requests = Load::connect(server.address, CONNECTIONS).run(time).requests as f64;
+    let server = Server::start_under(&["strace", "-f", "-c", "-o", table], contestant, Service::Echo);
+    let requests = Load::connect(server.address, Service::Echo, CONNECTIONS).run(time).requests as f64;
     drop(server);
     let table = fs::read_to_string(table).expect("what strace has written");
     // % time, seconds, microseconds a call, calls, errors if there were any, name

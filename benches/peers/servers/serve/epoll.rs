@@ -1,4 +1,5 @@
-//! The floor: one loop around epoll, which keeps nothing about a connection but its descriptor.
+//! The floor: one loop around epoll, which keeps nothing about a connection but its descriptor. So it takes it that
+//! a request comes as a whole, as it does here.
 
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
@@ -6,9 +7,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 
 use super::BUFFER;
+use super::http::Requests;
 use crate::machine::check;
+use crate::service::{RESPONSE, Service};
 
-pub fn serve(listener: TcpListener) -> io::Result<()> {
+pub fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
     // SAFETY: makes a descriptor, which stays open.
     let epoll = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })? as RawFd;
     let watch = |fd: RawFd| {
@@ -26,22 +29,40 @@ pub fn serve(listener: TcpListener) -> io::Result<()> {
             if fd == listener.as_raw_fd() {
                 watch(listener.accept()?.0.into_raw_fd())?;
             } else {
-                answer(fd);
+                answer(fd, service);
             }
         }
     }
 }
 
 /// Answers one request, or closes the connection.
-fn answer(fd: RawFd) {
+fn answer(fd: RawFd, service: Service) {
     // SAFETY: an event says that it is open, and it is closed nowhere else.
     let mut stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(fd) });
-    let mut buffer = [0; BUFFER];
-    let answered = match stream.read(&mut buffer) {
-        Ok(0) | Err(_) => false,
-        Ok(count) => stream.write_all(&buffer[..count]).is_ok(),
+    let answered = match service {
+        Service::Echo => echo(&mut stream),
+        Service::Hello => hello(&mut stream),
     };
-    if !answered {
+    if !matches!(answered, Ok(true)) {
         drop(ManuallyDrop::into_inner(stream));
     }
+}
+
+/// Whether the connection stays.
+fn echo(stream: &mut TcpStream) -> io::Result<bool> {
+    let mut buffer = [0; BUFFER];
+    let count = stream.read(&mut buffer)?;
+    stream.write_all(&buffer[..count])?;
+    Ok(count > 0)
+}
+
+/// Whether the connection stays.
+fn hello(stream: &mut TcpStream) -> io::Result<bool> {
+    let mut requests = Requests::new();
+    requests.filled = stream.read(requests.room()?)?;
+    let whole = requests.take()?;
+    if whole {
+        stream.write_all(RESPONSE)?;
+    }
+    Ok(whole)
 }

@@ -1,7 +1,8 @@
-//! Echo servers, which all read into a buffer of the same size.
+//! The servers, which all read into a buffer of the same size, but for hyper.
 
 mod epoll;
 mod greenlets;
+mod http;
 mod may;
 mod smol;
 mod tokio;
@@ -11,12 +12,13 @@ use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 
 use crate::machine::{self, Core};
+use crate::service::Service;
 
 /// Somebody who can serve.
 pub struct Contestant {
     pub name: &'static str,
     /// Serves for ever.
-    serve: fn(TcpListener) -> io::Result<()>,
+    serve: fn(TcpListener, Service) -> io::Result<()>,
 }
 
 pub const CONTESTANTS: [Contestant; 5] = [
@@ -31,7 +33,7 @@ pub const CONTESTANTS: [Contestant; 5] = [
 const BUFFER: usize = 1024;
 
 /// Serves in this process; the first line of output says where, and who this is.
-pub fn main(name: &str) {
+pub fn main(name: &str, service: Service) {
     machine::stay_on(Core::OfServer);
     let contestant = CONTESTANTS.into_iter().find(|its| its.name == name).expect("a contestant");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -39,10 +41,17 @@ pub fn main(name: &str) {
     // SAFETY: the descriptor is open. All connections may come before the first is accepted.
     machine::check(unsafe { libc::listen(listener.as_raw_fd(), 16_384) }).expect("a longer queue");
     println!("{} {}", listener.local_addr().expect("an address"), std::process::id());
-    (contestant.serve)(listener).expect("connections");
+    (contestant.serve)(listener, service).expect("connections");
 }
 
-/// In blocking style.
+/// Serves a connection in blocking style.
+fn serve(stream: impl Read + Write, service: Service) -> io::Result<()> {
+    match service {
+        Service::Echo => echo(stream),
+        Service::Hello => http::hello(stream),
+    }
+}
+
 fn echo(mut stream: impl Read + Write) -> io::Result<()> {
     let mut buffer = [0; BUFFER];
     loop {

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::service::Service;
+
 pub struct Server {
     pub address: SocketAddr,
     /// Of the server itself, which may run under another program.
@@ -15,15 +17,15 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(contestant: &str) -> Self {
-        Self::start_under(&[], contestant)
+    pub fn start(contestant: &str, service: Service) -> Self {
+        Self::start_under(&[], contestant, service)
     }
 
     /// Starts it under another program, such as strace.
-    pub fn start_under(program: &[&str], contestant: &str) -> Self {
+    pub fn start_under(program: &[&str], contestant: &str, service: Service) -> Self {
         let this = env::current_exe().expect("the path of this program");
         let this = this.to_str().expect("a path in UTF-8");
-        let command = [program, &[this, "--serve", contestant]].concat();
+        let command = [program, &[this, "--serve", contestant, "--service", service.name()]].concat();
         let mut child =
             Command::new(command[0]).args(&command[1..]).stdout(Stdio::piped()).spawn().expect("a process");
         let mut line = String::new();

@@ -5,10 +5,12 @@ use std::io;
 use greenlet::net::TcpListener;
 use greenlet::spawn;
 
-pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+use crate::service::Service;
+
+pub fn serve(listener: std::net::TcpListener, service: Service) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept()?;
-        drop(spawn(move || super::echo(stream)));
+        drop(spawn(move || super::serve(stream, service)));
     }
 }

@@ -4,14 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::load::Tally;
+use crate::service::Service;
 
 /// Where the results go: one JSON object a line.
-const FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/echo.jsonl");
+const FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/servers.jsonl");
 
-/// One server with one number of connections. Of several rounds the one counts in which the server
+/// One server with one service and one number of connections. Of several rounds the one counts in which the server
 /// needed the least processor time a request.
 pub struct Outcome {
     pub contestant: &'static str,
+    pub service: Service,
     pub connections: usize,
     best: Round,
 }
@@ -25,10 +27,9 @@ struct Round {
 }
 
 impl Outcome {
-    pub const HEAD: &str =
-        "server      connections  requests/s    p50 us    p99 us  server CPU us/request  RSS B/connection";
+    pub const HEAD: &str = "server      service  connections  requests/s    p50 us    p99 us  server CPU us/request  RSS B/connection";
 
-    pub fn new(contestant: &'static str, connections: usize) -> Self {
+    pub fn new(contestant: &'static str, service: Service, connections: usize) -> Self {
         let best = Round {
             requests_per_second: 0.0,
             median_us: 0.0,
@@ -36,7 +37,7 @@ impl Outcome {
             processor_us: f64::INFINITY,
             resident: 0.0,
         };
-        Self { contestant, connections, best }
+        Self { contestant, service, connections, best }
     }
 
     pub fn add(&mut self, tally: &Tally, processor: Duration, resident: f64) {
@@ -53,10 +54,11 @@ impl Outcome {
     }
 
     fn json(&self) -> String {
-        let Self { contestant, connections, best } = self;
+        let Self { contestant, service, connections, best } = self;
+        let service = service.name();
         let Round { requests_per_second, median_us, p99_us, processor_us, resident } = best;
         format!(
-            r#"{{"contestant": "{contestant}", "connections": {connections}, "requests_per_second": {requests_per_second:.0}, "p50_us": {median_us:.1}, "p99_us": {p99_us:.1}, "cpu_us": {processor_us:.3}, "resident": {resident:.0}}}"#
+            r#"{{"contestant": "{contestant}", "service": "{service}", "connections": {connections}, "requests_per_second": {requests_per_second:.0}, "p50_us": {median_us:.1}, "p99_us": {p99_us:.1}, "cpu_us": {processor_us:.3}, "resident": {resident:.0}}}"#
         )
     }
 }
@@ -66,8 +68,10 @@ impl fmt::Display for Outcome {
         let Round { requests_per_second, median_us, p99_us, processor_us, resident } = self.best;
         write!(
             f,
-            "{:<11} {:>11}  {requests_per_second:>10.0} {median_us:>9.1} {p99_us:>9.1} {processor_us:>22.2} {resident:>17.0}",
-            self.contestant, self.connections
+            "{:<11} {:<7} {:>12}  {requests_per_second:>10.0} {median_us:>9.1} {p99_us:>9.1} {processor_us:>22.2} {resident:>17.0}",
+            self.contestant,
+            self.service.name(),
+            self.connections
         )
     }
 }

@@ -1,10 +1,10 @@
-//! Echo servers over loopback: requests and answers of 64 bytes, the server on one core and the load on
-//! another.
+//! Servers over loopback, which send back 64 bytes or greet over HTTP: the server on one core and the load
+//! on another.
 //!
 //! ```sh
-//! cargo bench --bench echo                      # everything
-//! cargo bench --bench echo -- --connections 50 --rounds 1
-//! cargo bench --bench echo -- --syscalls        # what strace counts, in place of the rest
+//! cargo bench --bench servers                   # everything
+//! cargo bench --bench servers -- --service hello --connections 50 --rounds 1
+//! cargo bench --bench servers -- --syscalls     # what strace counts, in place of the rest
 //! ```
 
 mod load;
@@ -12,6 +12,7 @@ mod machine;
 mod outcome;
 mod serve;
 mod server;
+mod service;
 mod syscalls;
 
 use std::env;
@@ -20,12 +21,11 @@ use std::time::Duration;
 use load::Load;
 use outcome::Outcome;
 use server::Server;
-
-/// The size of a request and of its answer.
-const MESSAGE: usize = 64;
+use service::Service;
 
 /// What the command line asks for.
 struct Plan {
+    services: Vec<Service>,
     connections: Vec<usize>,
     rounds: usize,
     warm_up: Duration,
@@ -39,10 +39,12 @@ fn main() {
     let arguments: Vec<String> = env::args().collect();
     let value_of = |name| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     let has = |name| arguments.iter().any(|argument| argument == name);
+    let service = value_of("--service").map(|name| Service::by_name(name).expect("a service"));
     if let Some(name) = value_of("--serve") {
-        return serve::main(name);
+        return serve::main(name, service.expect("a service"));
     }
     let mut plan = Plan::new(has("--test"));
+    plan.services.retain(|its| service.is_none_or(|service| *its == service));
     if let Some(counts) = value_of("--connections") {
         plan.connections = counts.split(',').map(|count| count.parse().expect("a number")).collect();
     }
@@ -57,6 +59,7 @@ impl Plan {
     fn new(test: bool) -> Self {
         let milliseconds = |number| Duration::from_millis(if test { 20 } else { number });
         Self {
+            services: Service::ALL.to_vec(),
             connections: if test { vec![1, 20] } else { vec![1, 50, 1000, 10_000] },
             rounds: if test { 1 } else { 3 },
             warm_up: milliseconds(300),
@@ -68,16 +71,19 @@ impl Plan {
     /// Goes round all servers several times, so that what else the machine does falls on all of them.
     fn carry_out(&self) {
         let mut outcomes = Vec::new();
-        for &connections in &self.connections {
-            println!("\n{}", Outcome::HEAD);
-            for contestant in serve::CONTESTANTS {
-                outcomes.push(Outcome::new(contestant.name, connections));
+        for &service in &self.services {
+            for &connections in &self.connections {
+                println!("\n{}", Outcome::HEAD);
+                let mut contest: Vec<_> = serve::CONTESTANTS
+                    .iter()
+                    .map(|its| Outcome::new(its.name, service, connections))
+                    .collect();
+                for _ in 0..self.rounds {
+                    contest.iter_mut().for_each(|outcome| self.measure(outcome));
+                }
+                contest.iter().for_each(|outcome| println!("{outcome}"));
+                outcomes.append(&mut contest);
             }
-            let first = outcomes.len() - serve::CONTESTANTS.len();
-            for _ in 0..self.rounds {
-                outcomes[first..].iter_mut().for_each(|outcome| self.measure(outcome));
-            }
-            outcomes[first..].iter().for_each(|outcome| println!("{outcome}"));
         }
         if !self.test {
             outcome::write(&outcomes);
@@ -85,13 +91,14 @@ impl Plan {
     }
 
     fn measure(&self, outcome: &mut Outcome) {
-        let server = Server::start(outcome.contestant);
+        let (service, connections) = (outcome.service, outcome.connections);
+        let server = Server::start(outcome.contestant, service);
         // What the first connection costs besides itself is not the connection's.
-        Load::connect(server.address, 1).once();
+        Load::connect(server.address, service, 1).once();
         let before = server.resident();
-        let mut load = Load::connect(server.address, outcome.connections);
+        let mut load = Load::connect(server.address, service, connections);
         load.once();
-        let resident = server.resident().saturating_sub(before) as f64 / outcome.connections as f64;
+        let resident = server.resident().saturating_sub(before) as f64 / connections as f64;
         load.run(self.warm_up);
         let begin = server.processor_time();
         let tally = load.run(self.measured);

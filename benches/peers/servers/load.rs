@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::MESSAGE;
 use crate::machine::check;
+use crate::service::{LARGEST, Service};
 
 pub struct Load {
     connections: Vec<Connection>,
@@ -15,14 +15,15 @@ pub struct Load {
 
 struct Connection {
     stream: TcpStream,
+    service: Service,
     sent: Instant,
-    /// Bytes of the answer that are still to come.
-    missing: usize,
+    /// What of the answer is still to come.
+    missing: &'static [u8],
 }
 
 impl Load {
     /// Makes connections, one after the other.
-    pub fn connect(server: SocketAddr, count: usize) -> Self {
+    pub fn connect(server: SocketAddr, service: Service, count: usize) -> Self {
         // SAFETY: makes a descriptor, which belongs to nobody else.
         let epoll = unsafe {
             let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);
@@ -38,7 +39,7 @@ impl Load {
                 libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, stream.as_raw_fd(), &mut event)
             };
             check(added).expect("room for a descriptor");
-            Connection { stream, sent: Instant::now(), missing: 0 }
+            Connection { stream, service, sent: Instant::now(), missing: &[] }
         };
         Self { connections: (0..count).map(connect).collect(), epoll }
     }
@@ -89,20 +90,21 @@ impl Load {
 impl Connection {
     fn ask(&mut self) {
         self.sent = Instant::now();
-        self.missing = MESSAGE;
-        let sent = self.stream.write(&[b'?'; MESSAGE]).expect("room for one request");
-        assert_eq!(sent, MESSAGE, "there is never more than one request under way");
+        self.missing = self.service.response();
+        let request = self.service.request();
+        let sent = self.stream.write(request).expect("room for one request");
+        assert_eq!(sent, request.len(), "there is never more than one request under way");
     }
 
     /// Whether the answer is complete.
     fn take_answer(&mut self) -> bool {
-        let mut buffer = [0; MESSAGE];
-        match self.stream.read(&mut buffer[..self.missing]) {
+        let mut buffer = [0; LARGEST];
+        match self.stream.read(&mut buffer) {
             Ok(0) => panic!("the server has closed a connection"),
             Ok(count) => {
-                assert!(buffer[..count].iter().all(|byte| *byte == b'?'), "an answer that was not asked for");
-                self.missing -= count;
-                self.missing == 0
+                let rest = self.missing.strip_prefix(&buffer[..count]);
+                self.missing = rest.expect("the answer that was asked for, and no more");
+                self.missing.is_empty()
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             Err(error) => panic!("{error}"),
