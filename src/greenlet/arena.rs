@@ -110,12 +110,14 @@ impl Arena {
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe {
             (&raw mut (*chunk.as_ptr()).vacant).write(Cell::new(ALL));
-            (&raw mut (*chunk.as_ptr()).next).write(Cell::new(self.open.get()));
+            (&raw mut (*chunk.as_ptr()).next).write(Cell::new(None));
             let first = (&raw mut (*chunk.as_ptr()).blocks).cast::<Core>();
             (0..BLOCKS).for_each(|n| first.add(n).write(Core::vacant(thread, SizeClass::DEFAULT)));
         }
         self.chunks.borrow_mut().push(chunk);
-        self.open.set(Some(chunk));
+        // Not before: an allocator may have given blocks back meanwhile.
+        // SAFETY: just made, and kept until the arena goes.
+        unsafe { chunk.as_ref() }.next.set(self.open.replace(Some(chunk)));
     }
 
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves

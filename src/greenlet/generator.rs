@@ -159,8 +159,9 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
         if !generator.waits_for.get().is(Tag::resumer(me)) || panicking() {
             return Landing::NotPlain(Resume(value));
         }
-        // SAFETY: what is current is alive, and whoever waits under that tag does so in the yield of this
-        // generator, which is for a value of this type. Nobody is his own parent.
+        // SAFETY: what is current is alive. The generator waits in its yield, which is for a value of this type:
+        // only there it gets that tag, any other wait replaces it, and it does not run itself, as nobody is his own
+        // parent.
         unsafe { switching::hand_over(&*me, generator, Tag::of::<Yield<Y>>(), Resume(value)) }
     }
 
