@@ -4,18 +4,28 @@ use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd};
 
 use may::go;
-use may::net::TcpListener;
+use may::net::{TcpListener, TcpStream};
 
 use crate::service::Service;
 
 pub fn serve(listener: std::net::TcpListener, service: Service) -> io::Result<()> {
+    match service {
+        Service::Echo => accept(listener, super::echo),
+        Service::Hello => accept(listener, super::http::hello),
+    }
+}
+
+fn accept(
+    listener: std::net::TcpListener,
+    serve: impl Fn(TcpStream) -> io::Result<()> + Copy + Send + 'static,
+) -> io::Result<()> {
     may::config().set_workers(1).set_worker_pin(false);
     // SAFETY: the descriptor is open and given away.
     let listener = unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) };
     let accepting = go!(move || -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept()?;
-            drop(go!(move || super::serve(stream, service)));
+            drop(go!(move || serve(stream)));
         }
     });
     accepting.join().expect("it does not panic")

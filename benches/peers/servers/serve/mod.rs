@@ -44,14 +44,7 @@ pub fn main(name: &str, service: Service) {
     (contestant.serve)(listener, service).expect("connections");
 }
 
-/// Serves a connection in blocking style.
-fn serve(stream: impl Read + Write, service: Service) -> io::Result<()> {
-    match service {
-        Service::Echo => echo(stream),
-        Service::Hello => http::hello(stream),
-    }
-}
-
+/// In blocking style.
 fn echo(mut stream: impl Read + Write) -> io::Result<()> {
     let mut buffer = [0; BUFFER];
     loop {
