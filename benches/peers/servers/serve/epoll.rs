@@ -9,9 +9,10 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use super::BUFFER;
 use super::http::Requests;
 use crate::machine::check;
-use crate::service::{RESPONSE, Service};
+use crate::service::RESPONSE;
 
-pub fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
+/// `request` answers one and says whether the connection stays.
+pub fn serve(listener: TcpListener, request: impl Fn(&mut TcpStream) -> io::Result<bool>) -> io::Result<()> {
     // SAFETY: makes a descriptor, which stays open.
     let epoll = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })? as RawFd;
     let watch = |fd: RawFd| {
@@ -29,35 +30,29 @@ pub fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
             if fd == listener.as_raw_fd() {
                 watch(listener.accept()?.0.into_raw_fd())?;
             } else {
-                answer(fd, service);
+                answer(fd, &request);
             }
         }
     }
 }
 
 /// Answers one request, or closes the connection.
-fn answer(fd: RawFd, service: Service) {
+fn answer(fd: RawFd, request: impl Fn(&mut TcpStream) -> io::Result<bool>) {
     // SAFETY: an event says that it is open, and it is closed nowhere else.
     let mut stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(fd) });
-    let answered = match service {
-        Service::Echo => echo(&mut stream),
-        Service::Hello => hello(&mut stream),
-    };
-    if !matches!(answered, Ok(true)) {
+    if !matches!(request(&mut stream), Ok(true)) {
         drop(ManuallyDrop::into_inner(stream));
     }
 }
 
-/// Whether the connection stays.
-fn echo(stream: &mut TcpStream) -> io::Result<bool> {
+pub fn echo(stream: &mut TcpStream) -> io::Result<bool> {
     let mut buffer = [0; BUFFER];
     let count = stream.read(&mut buffer)?;
     stream.write_all(&buffer[..count])?;
     Ok(count > 0)
 }
 
-/// Whether the connection stays.
-fn hello(stream: &mut TcpStream) -> io::Result<bool> {
+pub fn hello(stream: &mut TcpStream) -> io::Result<bool> {
     let mut requests = Requests::new();
     requests.filled = stream.read(requests.room()?)?;
     let whole = requests.take()?;

@@ -6,18 +6,9 @@ use std::os::fd::{FromRawFd, IntoRawFd};
 use may::go;
 use may::net::{TcpListener, TcpStream};
 
-use crate::service::Service;
-
-pub fn serve(listener: std::net::TcpListener, service: Service) -> io::Result<()> {
-    match service {
-        Service::Echo => accept(listener, super::echo),
-        Service::Hello => accept(listener, super::http::hello),
-    }
-}
-
-fn accept(
+pub fn serve(
     listener: std::net::TcpListener,
-    serve: impl Fn(TcpStream) -> io::Result<()> + Copy + Send + 'static,
+    connection: impl Fn(TcpStream) -> io::Result<()> + Copy + Send + 'static,
 ) -> io::Result<()> {
     may::config().set_workers(1).set_worker_pin(false);
     // SAFETY: the descriptor is open and given away.
@@ -25,7 +16,7 @@ fn accept(
     let accepting = go!(move || -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept()?;
-            drop(go!(move || serve(stream)));
+            drop(go!(move || connection(stream)));
         }
     });
     accepting.join().expect("it does not panic")

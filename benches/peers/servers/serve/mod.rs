@@ -17,16 +17,39 @@ use crate::service::Service;
 /// Somebody who can serve.
 pub struct Contestant {
     pub name: &'static str,
-    /// Serves for ever.
-    serve: fn(TcpListener, Service) -> io::Result<()>,
+    echo: Serve,
+    hello: Serve,
 }
 
+/// Serves for ever.
+type Serve = fn(TcpListener) -> io::Result<()>;
+
 pub const CONTESTANTS: [Contestant; 5] = [
-    Contestant { name: "greenlet", serve: greenlets::serve },
-    Contestant { name: "tokio", serve: tokio::serve },
-    Contestant { name: "smol", serve: smol::serve },
-    Contestant { name: "may", serve: may::serve },
-    Contestant { name: "bare epoll", serve: epoll::serve },
+    Contestant {
+        name: "greenlet",
+        echo: |listener| greenlets::serve(listener, echo),
+        hello: |listener| greenlets::serve(listener, http::hello),
+    },
+    Contestant {
+        name: "tokio",
+        echo: |listener| tokio::serve(listener, tokio::echo),
+        hello: |listener| tokio::serve(listener, tokio::hello),
+    },
+    Contestant {
+        name: "smol",
+        echo: |listener| smol::serve(listener, smol::echo),
+        hello: |listener| smol::serve(listener, smol::hello),
+    },
+    Contestant {
+        name: "may",
+        echo: |listener| may::serve(listener, echo),
+        hello: |listener| may::serve(listener, http::hello),
+    },
+    Contestant {
+        name: "bare epoll",
+        echo: |listener| epoll::serve(listener, epoll::echo),
+        hello: |listener| epoll::serve(listener, epoll::hello),
+    },
 ];
 
 /// How much is read at once.
@@ -41,7 +64,11 @@ pub fn main(name: &str, service: Service) {
     // SAFETY: the descriptor is open. All connections may come before the first is accepted.
     machine::check(unsafe { libc::listen(listener.as_raw_fd(), 16_384) }).expect("a longer queue");
     println!("{} {}", listener.local_addr().expect("an address"), std::process::id());
-    (contestant.serve)(listener, service).expect("connections");
+    let serve = match service {
+        Service::Echo => contestant.echo,
+        Service::Hello => contestant.hello,
+    };
+    serve(listener).expect("connections");
 }
 
 /// In blocking style.

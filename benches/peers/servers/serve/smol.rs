@@ -7,23 +7,23 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
 
 use super::http::Requests;
-use crate::service::{RESPONSE, Service};
+use crate::service::RESPONSE;
 
-pub fn serve(listener: std::net::TcpListener, service: Service) -> io::Result<()> {
+pub fn serve<F>(listener: std::net::TcpListener, connection: impl Fn(TcpStream) -> F) -> io::Result<()>
+where
+    F: Future + 'static,
+{
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
         let listener = TcpListener::try_from(listener)?;
         loop {
             let (stream, _) = listener.accept().await?;
-            match service {
-                Service::Echo => executor.spawn(echo(stream)).detach(),
-                Service::Hello => executor.spawn(hello(stream)).detach(),
-            }
+            executor.spawn(connection(stream)).detach();
         }
     }))
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+pub async fn echo(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = [0; super::BUFFER];
     loop {
         match stream.read(&mut buffer).await? {
@@ -33,7 +33,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-async fn hello(mut stream: TcpStream) -> io::Result<()> {
+pub async fn hello(mut stream: TcpStream) -> io::Result<()> {
     let mut requests = Requests::new();
     loop {
         match stream.read(requests.room()?).await? {

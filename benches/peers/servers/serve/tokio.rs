@@ -13,23 +13,23 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::service::{GREETING, Service};
+use crate::service::GREETING;
 
-pub fn serve(listener: std::net::TcpListener, service: Service) -> io::Result<()> {
+pub fn serve<F>(listener: std::net::TcpListener, connection: impl Fn(TcpStream) -> F) -> io::Result<()>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         loop {
             let (stream, _) = listener.accept().await?;
-            match service {
-                Service::Echo => drop(tokio::spawn(echo(stream))),
-                Service::Hello => drop(tokio::spawn(hello(stream))),
-            }
+            drop(tokio::spawn(connection(stream)));
         }
     })
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+pub async fn echo(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = [0; super::BUFFER];
     loop {
         match stream.read(&mut buffer).await? {
@@ -39,7 +39,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-async fn hello(stream: TcpStream) -> hyper::Result<()> {
+pub async fn hello(stream: TcpStream) -> hyper::Result<()> {
     // Nobody else sends the date.
     let mut http = http1::Builder::new();
     http.auto_date_header(false).serve_connection(TokioIo::new(stream), service_fn(greet)).await
