@@ -64,7 +64,8 @@ struct Slot {
 #[derive(Clone, Copy)]
 enum Does {
     Wake(NonNull<Fiber>),
-    Call { place: u32 },
+    /// At this place among the calls.
+    Call(usize),
 }
 
 /// Where a timer is to be found.
@@ -104,13 +105,14 @@ impl Timers {
         match action {
             Action::Wake(fiber) => self.insert_wake(deadline, fiber),
             Action::Call(call) => {
-                let place = place(self.calls.insert(call));
-                self.enter(deadline, Does::Call { place })
+                let place = self.calls.insert(call);
+                self.enter(deadline, Does::Call(place))
             }
         }
     }
 
-    /// As [`insert`](Self::insert), of the usual action.
+    /// As [`insert`](Self::insert), of the usual action. That travels in a register this way, for the reason why
+    /// a [`Slot`] owns nothing.
     pub(crate) fn insert_wake(&mut self, deadline: Instant, fiber: NonNull<Fiber>) -> TimerKey {
         self.enter(deadline, Does::Wake(fiber))
     }
@@ -120,10 +122,11 @@ impl Timers {
         let (deadline, age) = (self.count(deadline), self.next_age);
         self.next_age += 1;
         let slot = self.slots.insert(Slot { deadline, age, at: At::Near { place: 0 }, does });
+        let place = u32::try_from(slot).expect("fewer timers than there is memory for");
         if self.far.suits(deadline) {
-            self.far.insert(&mut self.slots, place(slot));
+            self.far.insert(&mut self.slots, place);
         } else {
-            self.near.insert(&mut self.slots, place(slot));
+            self.near.insert(&mut self.slots, place);
         }
         TimerKey { slot, age }
     }
@@ -168,7 +171,7 @@ impl Timers {
         }
         match self.slots.remove(slot).does {
             Does::Wake(fiber) => Action::Wake(fiber),
-            Does::Call { place } => Action::Call(self.calls.remove(place as usize)),
+            Does::Call(place) => Action::Call(self.calls.remove(place)),
         }
     }
 
@@ -176,8 +179,4 @@ impl Timers {
         let since = time.saturating_duration_since(self.base);
         since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
     }
-}
-
-fn place(key: usize) -> u32 {
-    u32::try_from(key).expect("fewer timers than there is memory for")
 }
