@@ -51,7 +51,6 @@ pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
     let Some(stack) = reserved.or_else(|| core.thread().stacks().take_last(core.class.get())) else {
         return prepare_on_used(core, body);
     };
-    core.stack.set(Some(stack));
     lay_out(core, body, stack);
     true
 }
@@ -60,10 +59,8 @@ pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
 /// called last: what it saves is not saved where it is not called.
 #[inline(never)]
 fn prepare_on_used(core: &Core, body: &BodyType) -> bool {
-    let Some(stack) = core.thread().stacks().take_used(core.class.get()) else { return false };
-    core.stack.set(Some(stack));
-    lay_out(core, body, stack);
-    true
+    let stack = core.thread().stacks().take_used(core.class.get());
+    stack.inspect(|&stack| lay_out(core, body, stack)).is_some()
 }
 
 /// Before an error ends an unstarted greenlet: where trace hooks are told of switches, it gets a stack
@@ -72,9 +69,10 @@ pub(crate) fn prepare_to_be_seen(core: &Core) -> bool {
     CAN_UNWIND && core.thread().is_traced() && prepare(core).is_ok()
 }
 
-/// Makes a stack, which nobody uses any more, begin with the greenlet's body.
+/// Makes a stack, which nobody uses any more, the greenlet's own, and begin with its body.
 #[inline]
 fn lay_out(core: &Core, body: &BodyType, stack: Stack) {
+    core.stack.set(Some(stack));
     let (owner, parent) = (ptr::from_ref(core).cast(), core.parent_link());
     // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
     unsafe { core.continuation.lay_out(stack.guard(), stack.top(), owner, parent, body.run) };
@@ -406,7 +404,6 @@ fn pass_stack_on<T: 'static>(
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let mut message = parcel.seal(None);
     let stack = core.stack.take().expect("what runs has a stack");
-    heir.stack.set(Some(stack));
     lay_out(heir, body, stack);
     mark_dead(core);
     kept.into_iter().for_each(Kept::give_up);
