@@ -90,7 +90,8 @@ impl Arena {
     #[inline(never)]
     fn put_away(&self, core: NonNull<Core>) {
         let start = core.addr().get() & !(CHUNK.align() - 1);
-        // SAFETY: blocks are in chunks, which stay until the arena goes.
+        // SAFETY: the block is in a chunk, by the word given to `give_back`, and a chunk begins where its alignment
+        // says and stays until the arena goes. `grow` has exposed it.
         let chunk = unsafe { &*ptr::with_exposed_provenance::<Chunk>(start) };
         let place = (core.addr().get() - chunk.blocks.as_ptr().addr()) / size_of::<Core>();
         let others = chunk.vacant.replace(chunk.vacant.get() | 1 << place);

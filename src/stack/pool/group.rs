@@ -56,9 +56,10 @@ impl Group {
         self.warm |= 1 << place;
     }
 
-    /// The stack at a place that the region has.
+    /// The stack at the place of one that waits, or did before it was taken.
     pub(super) fn stack(&self, place: usize, class: SizeClass) -> Stack {
-        // SAFETY: the end of a slot of the region is in its mapping, or the end of that.
+        // SAFETY: places come from the bits, and those from `give_back`, which is told the place of a stack. So
+        // it is a slot of the region, whose end is in the mapping, or the end of that.
         Stack::new(unsafe { self.base.add((place + 1) * class.bytes()) }, class)
     }
 
