@@ -115,6 +115,8 @@ pub mod server;
 #[cfg(feature = "hub")]
 pub mod signal;
 #[cfg(feature = "hub")]
+mod spin;
+#[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]
 mod task;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::rc::Rc;
 
+use greenlet::pool::ThreadPool;
 use greenlet::queue::Queue;
 use greenlet::sync::{Event, Mutex, Semaphore};
 use greenlet::threads;
@@ -29,6 +30,8 @@ pub const GREENLETS: Contestant = Contestant {
         (TIMERS_100K, |run| timers(run, 100_000)),
         (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SCHEDULER, scheduler),
+        (POOL, pool),
         (SLEEP_100K, |run| over_the_longest(run, || sleep_all(100_000))),
         (SLEEP_1M, |run| run.iter(|| sleep_all(1_000_000))),
     ],
@@ -163,7 +166,13 @@ fn sleep_all(count: u64) {
     join((0..count).map(|n| spawn(move || sleep(nap(n)))).collect());
 }
 
+/// With a hub, which is made on first use: without one, a wait for another thread blocks this one.
+fn with_hub() {
+    yield_now();
+}
+
 fn thread(run: &mut Run) {
+    with_hub();
     let (answer, answers) = threads::channel();
     let (ask, thread) = echo_thread(move |n| answer.send(n).expect("its receiver is there"));
     run.iter(|| {
@@ -174,4 +183,30 @@ fn thread(run: &mut Run) {
     });
     drop(ask);
     thread.join().expect("it does not panic");
+}
+
+fn scheduler(run: &mut Run) {
+    with_hub();
+    let (ask, asked) = threads::channel();
+    let (answer, answers) = threads::channel();
+    let echo = move || asked.iter().for_each(|n: u64| answer.send(n).expect("its receiver is there"));
+    let thread = std::thread::spawn(move || spawn(echo).join());
+    run.iter(|| {
+        for n in 0..CALLS {
+            ask.send(n).expect("the thread is there");
+            assert_eq!(answers.recv(), Ok(n));
+        }
+    });
+    drop(ask);
+    thread.join().expect("it does not panic").expect("nor does its task");
+}
+
+fn pool(run: &mut Run) {
+    with_hub();
+    let pool = ThreadPool::new(1);
+    run.iter(|| {
+        for n in 0..CALLS {
+            assert_eq!(pool.run(move || n).expect("there is a thread"), n);
+        }
+    });
 }

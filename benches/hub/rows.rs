@@ -62,7 +62,15 @@ pub const CALLS: u64 = 1000;
 pub const THREAD: Row =
     Row { time: Time::Wall, samples: 20, ..Row::new("to another thread, and back", CALLS) };
 
-/// That thread, which sends back what it gets.
+/// To another thread that schedules as the contestant does, and back, by its channels.
+pub const SCHEDULER: Row =
+    Row { time: Time::Wall, samples: 20, ..Row::new("to another scheduler's thread, and back", CALLS) };
+
+/// To a thread that the contestant keeps for what blocks, and back.
+pub const POOL: Row =
+    Row { time: Time::Wall, samples: 20, ..Row::new("to a thread for what blocks, and back", CALLS) };
+
+/// The thread without a hub, which sends back what it gets.
 pub fn echo_thread(answer: impl Fn(u64) + Send + 'static) -> (mpsc::Sender<u64>, thread::JoinHandle<()>) {
     let (ask, asked) = mpsc::channel();
     (ask, thread::spawn(move || asked.iter().for_each(answer)))
@@ -108,6 +116,8 @@ pub const ROWS: &[Row] = &[
     TIMERS_100K,
     TIMERS_1M,
     THREAD,
+    SCHEDULER,
+    POOL,
     SLEEP_100K,
     SLEEP_1M,
 ];

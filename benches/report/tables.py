@@ -41,6 +41,8 @@ SCHEDULER = [
     "1000000 timers set, then cancelled",
     "1000000 sleepers of 1 to 1000 ms",
     "to another thread, and back",
+    "to another scheduler's thread, and back",
+    "to a thread for what blocks, and back",
     "100000 sleepers of 1 to 1000 ms, over the longest",
 ]
 

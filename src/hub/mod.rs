@@ -68,6 +68,7 @@ pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Hold, Kept};
 use crate::greenlet::{Greenlet, GreenletExit, Raised, counting, life, switching};
+use crate::spin::Habit;
 
 /// This many operations in a row may succeed at once before the greenlet yields.
 const BUDGET: u32 = 64;
@@ -87,6 +88,8 @@ pub(crate) struct Hub {
     remote: Arc<Remote>,
     /// Greenlets that wait for another thread.
     remote_waiters: remote::Waiters,
+    /// Whether what they wait for comes before a sleep would be over.
+    spins: Cell<Habit>,
     /// Empty, but for the time in which posts from elsewhere are seen to.
     seen_posts: Cell<Vec<remote::Post>>,
     /// Greenlets that look again when a [`Bell`] is rung.
@@ -219,6 +222,7 @@ impl Hub {
             timers: RefCell::default(),
             remote: Arc::new(Remote::new(poller.waker())),
             remote_waiters: remote::Waiters::default(),
+            spins: Cell::default(),
             seen_posts: Cell::default(),
             bell: WaitQueue::new(),
             idlers: WaitQueue::new(),

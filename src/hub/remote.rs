@@ -330,6 +330,8 @@ pub(super) struct RemoteKey {
 pub(crate) struct Waiters {
     slots: RefCell<Slab<Waiter>>,
     next_age: Cell<u64>,
+    /// Somebody has come since the hub last asked.
+    news: Cell<bool>,
 }
 
 struct Waiter {
@@ -343,6 +345,11 @@ impl Waiters {
         self.slots.borrow().is_empty()
     }
 
+    /// Whether somebody has begun to wait since this was last called.
+    pub(super) fn take_news(&self) -> bool {
+        self.news.take()
+    }
+
     /// Whether nobody is in the midst of using it.
     #[cfg(target_os = "linux")]
     pub(super) fn is_at_rest(&self) -> bool {
@@ -352,6 +359,7 @@ impl Waiters {
     pub(crate) fn enter(&self, fiber: &Fiber) -> Entered<'_> {
         let age = self.next_age.get();
         self.next_age.set(age + 1);
+        self.news.set(true);
         let slot = self.slots.borrow_mut().insert(Waiter { fiber: NonNull::from(fiber), age, woken: false });
         Entered { waiters: self, key: RemoteKey { slot, age } }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Action, Fiber, Hub, greenlet_thread};
 use crate::greenlet::words;
+use crate::spin::PATIENCE;
 
 /// With others ready, I/O is polled after this many switches...
 const SWITCHES_PER_POLL: usize = 64;
@@ -122,7 +123,7 @@ impl Hub {
     pub(super) fn poll(&self, now: Instant, timeout: Option<Duration>) -> bool {
         let timeout = self.look_after_stacks(now, timeout);
         let blocks = timeout != Some(Duration::ZERO);
-        if blocks && !self.remote.begin_sleep() {
+        if blocks && (self.spin_for_a_post(timeout) || !self.remote.begin_sleep()) {
             return true;
         }
         self.last_poll.set(now);
@@ -135,6 +136,19 @@ impl Hub {
             self.remote.end_sleep();
         }
         more
+    }
+
+    /// Somebody has just begun to wait for another thread, which may be about to answer: where it has been worth it
+    /// before, stays awake for that. Whether there is a post. Events have to wait meanwhile.
+    fn spin_for_a_post(&self, timeout: Option<Duration>) -> bool {
+        let is_in_time = timeout.is_none_or(|timeout| timeout > PATIENCE);
+        if !self.remote_waiters.take_news() || !is_in_time {
+            return false;
+        }
+        let mut habit = self.spins.get();
+        let came = habit.spin(|| self.remote.has_posts());
+        self.spins.set(habit);
+        came
     }
 
     /// Has stacks give their memory back after a peak. While some are to do so later, the hub must not

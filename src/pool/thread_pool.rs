@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::job::Promise;
 use crate::greenlet::thread::on_thread;
 use crate::hub;
 use crate::lock::lock;
+use crate::spin::Habit;
 use crate::task::TaskError;
 
 /// A worker that has had nothing to do for this long ends.
@@ -41,13 +42,20 @@ struct Shared {
     /// Jobs run, and are dropped, when it is not held.
     state: Mutex<State>,
     work: Condvar,
+    /// There may be a job for the worker that looks. Set when the lock is free: it would run into it.
+    called: AtomicBool,
 }
 
 struct State {
     size: usize,
     jobs: VecDeque<Work>,
     workers: usize,
+    /// Workers that sleep until there is work.
     idle: usize,
+    /// A worker is awake, and looks for work before it sleeps.
+    looks: bool,
+    /// Whether work comes before a sleep would be over.
+    spins: Habit,
     /// Workers of an older generation end when they have done what they do.
     generation: u64,
 }
@@ -67,8 +75,17 @@ impl ThreadPool {
     /// If the size is zero.
     pub fn new(size: usize) -> Self {
         check(size);
-        let state = State { size, jobs: VecDeque::new(), workers: 0, idle: 0, generation: 0 };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }) }
+        let state = State {
+            size,
+            jobs: VecDeque::new(),
+            workers: 0,
+            idle: 0,
+            looks: false,
+            spins: Habit::default(),
+            generation: 0,
+        };
+        let (work, called) = (Condvar::new(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), work, called }) }
     }
 
     /// The process's own pool, which name lookups use: up to 64 threads. After a
@@ -167,7 +184,7 @@ impl ThreadPool {
         check(size);
         let mut state = lock(&self.shared.state);
         state.size = size;
-        let wanted = state.jobs.len().saturating_sub(state.idle);
+        let wanted = state.unclaimed().saturating_sub(state.idle);
         for _ in 0..wanted.min(size.saturating_sub(state.workers)) {
             // Without it, the others will come to the work.
             if self.start_worker(&mut state).is_err() {
@@ -186,6 +203,7 @@ impl ThreadPool {
         state.generation += 1;
         state.workers = 0;
         state.idle = 0;
+        state.looks = false;
         let dropped = std::mem::take(&mut state.jobs);
         self.shared.work.notify_all();
         drop(state);
@@ -206,7 +224,11 @@ impl ThreadPool {
     fn post(&self, job: Work) -> io::Result<()> {
         let mut state = lock(&self.shared.state);
         state.jobs.push_back(job);
-        if state.jobs.len() <= state.idle {
+        let unclaimed = state.unclaimed();
+        if unclaimed == 0 {
+            drop(state);
+            self.shared.called.store(true, Ordering::Release);
+        } else if unclaimed <= state.idle {
             self.shared.work.notify_one();
         } else if state.workers < state.size
             && let Err(error) = self.start_worker(&mut state)
@@ -239,17 +261,33 @@ fn work<R: Send + 'static>(promise: Promise<R>, f: impl FnOnce() -> R + Send + '
     Box::new(move || promise.fulfil(f))
 }
 
+impl State {
+    /// Jobs for which no worker is awake.
+    fn unclaimed(&self) -> usize {
+        self.jobs.len().saturating_sub(usize::from(self.looks))
+    }
+}
+
 impl Shared {
     fn work(&self, generation: u64) {
         let mut state = lock(&self.state);
+        let mut has_looked = false;
         while state.generation == generation {
             if state.workers > state.size {
+                // What it was to find, as it looked, is for somebody else.
+                self.work.notify_one();
                 break;
             }
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
                 job();
                 state = lock(&self.state);
+                has_looked = false;
+                continue;
+            }
+            if !has_looked && !state.looks {
+                state = self.look_for_work(state, generation);
+                has_looked = true;
                 continue;
             }
             state.idle += 1;
@@ -267,6 +305,25 @@ impl Shared {
         if state.generation == generation {
             state.workers -= 1;
         }
+    }
+
+    /// Stays awake for a while, if there has been work that soon before.
+    fn look_for_work<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        generation: u64,
+    ) -> MutexGuard<'a, State> {
+        let mut habit = state.spins;
+        state.looks = true;
+        self.called.store(false, Ordering::Relaxed);
+        drop(state);
+        habit.spin(|| self.called.load(Ordering::Acquire));
+        state = lock(&self.state);
+        if state.generation == generation {
+            state.looks = false;
+            state.spins = habit;
+        }
+        state
     }
 }
 

@@ -32,6 +32,8 @@ pub const SMOL: Contestant = Contestant {
         (TIMERS_100K, |run| timers(run, 100_000)),
         (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SCHEDULER, scheduler),
+        (POOL, pool),
         (SLEEP_100K, |run| over(run, 100_000)),
         (SLEEP_1M, |run| repeat(run, async |executor| sleep_all(executor, 1_000_000).await)),
     ],
@@ -194,4 +196,33 @@ fn thread(run: &mut Run) {
     });
     drop(ask);
     thread.join().expect("it does not panic");
+}
+
+fn scheduler(run: &mut Run) {
+    let (ask, asked) = channel::unbounded();
+    let (answer, answers) = channel::unbounded();
+    let echo = async move {
+        while let Ok(n) = asked.recv().await {
+            answer.try_send(n).expect("its receiver is there");
+        }
+    };
+    let thread = std::thread::spawn(|| smol::block_on(echo));
+    run.iter(|| {
+        smol::block_on(async {
+            for n in 0..CALLS {
+                ask.try_send(n).expect("the thread is there");
+                assert_eq!(answers.recv().await, Ok(n));
+            }
+        });
+    });
+    drop(ask);
+    thread.join().expect("it does not panic");
+}
+
+fn pool(run: &mut Run) {
+    repeat(run, async |_| {
+        for n in 0..CALLS {
+            assert_eq!(smol::unblock(move || n).await, n);
+        }
+    });
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
-use tokio::task::{JoinHandle, unconstrained, yield_now};
+use tokio::task::{JoinHandle, spawn_blocking, unconstrained, yield_now};
 use tokio::time::{sleep, timeout};
 
 use crate::rows::*;
@@ -31,6 +31,8 @@ pub const TOKIO: Contestant = Contestant {
         (TIMERS_100K, |run| timers(run, 100_000)),
         (TIMERS_1M, |run| timers(run, 1_000_000)),
         (THREAD, thread),
+        (SCHEDULER, scheduler),
+        (POOL, pool),
         (SLEEP_100K, |run| over(run, 100_000)),
         (SLEEP_1M, |run| repeat(run, || sleep_all(1_000_000))),
     ],
@@ -194,4 +196,34 @@ fn thread(run: &mut Run) {
     });
     drop(ask);
     thread.join().expect("it does not panic");
+}
+
+fn scheduler(run: &mut Run) {
+    let (ask, mut asked) = mpsc::unbounded_channel();
+    let (answer, mut answers) = mpsc::unbounded_channel();
+    let echo = async move {
+        while let Some(n) = asked.recv().await {
+            answer.send(n).expect("its receiver is there");
+        }
+    };
+    let thread = std::thread::spawn(|| runtime().block_on(echo));
+    let runtime = runtime();
+    run.iter(|| {
+        runtime.block_on(async {
+            for n in 0..CALLS {
+                ask.send(n).expect("the thread is there");
+                assert_eq!(answers.recv().await, Some(n));
+            }
+        });
+    });
+    drop(ask);
+    thread.join().expect("it does not panic");
+}
+
+fn pool(run: &mut Run) {
+    repeat(run, async || {
+        for n in 0..CALLS {
+            assert_eq!(spawn_blocking(move || n).await.expect("it does not panic"), n);
+        }
+    });
 }
