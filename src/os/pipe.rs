@@ -53,27 +53,20 @@ writes!(PipeWriter);
 impl PipeReader {
     #[track_caller]
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len();
-        self.read_by(wanted, |mut pipe| pipe.read(buffer))
+        self.read_by(|mut pipe| pipe.read(buffer))
     }
 
     #[track_caller]
     fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let wanted = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.read_by(wanted, |mut pipe| pipe.read_vectored(buffers))
+        self.read_by(|mut pipe| pipe.read_vectored(buffers))
     }
 
+    /// Less than was asked for is not all: a read stops at the end of a packet, of a terminal's line, and of
+    /// the buffers that the system takes at once. So the next read asks, at the cost of a call that may be in
+    /// vain.
     #[track_caller]
-    fn read_by(
-        &self,
-        wanted: usize,
-        mut read: impl FnMut(&io::PipeReader) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let count = self.source.perform(Direction::Read, "data from a pipe", |_| read(&self.std()))?;
-        if count < wanted && count > 0 {
-            self.source.note_drained(Direction::Read);
-        }
-        Ok(count)
+    fn read_by(&self, mut read: impl FnMut(&io::PipeReader) -> io::Result<usize>) -> io::Result<usize> {
+        self.source.perform(Direction::Read, "data from a pipe", |_| read(&self.std()))
     }
 }
 

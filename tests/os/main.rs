@@ -2,6 +2,8 @@
 //! gevent and eventlet that the scheduler is held to: "eventlet 72", "E14".
 
 mod pipe;
+#[cfg(target_os = "linux")]
+mod pipe_linux;
 mod poll;
 mod shared;
 mod wait;

@@ -1,6 +1,7 @@
 //! Pipes.
 
 use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
+use std::time::Duration;
 
 use greenlet::os::pipe;
 use greenlet::{TimeoutError, spawn, with_timeout};
@@ -41,6 +42,31 @@ fn vectored_operations_fill_and_empty_all_buffers() {
     let (mut one, mut two) = ([0; 1], [0; 9]);
     let count = reader.read_vectored(&mut [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)]).unwrap();
     assert_eq!((count, &one, &two[..3]), (4, b"a", b"bcd".as_slice()));
+}
+
+/// How much each read gets of what is written while the first one waits.
+pub(crate) fn counts(
+    reads: usize,
+    mut read: impl FnMut() -> usize + 'static,
+    write: impl FnOnce() -> io::Result<()>,
+) -> Vec<usize> {
+    let task = parked(move || (0..reads).map(|_| read()).collect::<Vec<_>>());
+    write().unwrap();
+    assert!(task.wait(Some(Duration::from_secs(60))), "it waits for what is there");
+    task.join().unwrap()
+}
+
+#[test]
+fn more_buffers_than_the_system_takes_at_once_leave_the_rest_to_the_next_read() {
+    const BYTES: usize = 2000;
+    let (mut reader, mut writer) = pipe().unwrap();
+    let mut bytes = vec![[0; 1]; BYTES];
+    let read = move || {
+        let mut buffers: Vec<_> = bytes.iter_mut().map(|byte| IoSliceMut::new(byte)).collect();
+        reader.read_vectored(&mut buffers).unwrap()
+    };
+    let counts = counts(2, read, || writer.write_all(&[7; BYTES]));
+    assert_eq!(counts.iter().sum::<usize>(), BYTES, "{counts:?}");
 }
 
 #[test]
