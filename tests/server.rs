@@ -310,6 +310,18 @@ fn a_server_at_a_path_opens_it_again_although_its_file_is_left() {
 }
 
 #[test]
+fn a_server_whose_path_is_somebody_elses_file_now_leaves_that_alone() {
+    let path = std::env::temp_dir().join(format!("greenlet-server-file-{}", std::process::id()));
+    let server = StreamServer::new(UnixListener::bind(&path).unwrap(), |_| ()).unwrap();
+    server.stop(None).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    assert_eq!(server.start().unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn a_server_goes_on_when_nobody_has_a_handle() {
     let address = {
         let server = hello();

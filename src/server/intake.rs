@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::Path;
 
 use crate::net::{ListenOptions, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 
@@ -103,13 +105,12 @@ impl Intake for UnixListener {
     }
 
     fn open(place: &UnixAddr) -> io::Result<Self> {
-        match Self::bind_addr(place) {
-            // Its file was left behind, and nobody listens there.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left(place) => {
-                place.as_pathname().map(std::fs::remove_file).transpose()?;
+        match (Self::bind_addr(place), place.as_pathname()) {
+            (Err(error), Some(path)) if error.kind() == io::ErrorKind::AddrInUse && is_left(place, path) => {
+                std::fs::remove_file(path)?;
                 Self::bind_addr(place)
             }
-            result => result,
+            (result, _) => result,
         }
     }
 
@@ -118,9 +119,12 @@ impl Intake for UnixListener {
     }
 }
 
-fn is_left(place: &UnixAddr) -> bool {
-    let answer = std::os::unix::net::UnixStream::connect_addr(place);
-    answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+/// Whether a socket was left behind at the path, and nobody listens there. Who connects to a file that is none is
+/// refused as well.
+fn is_left(place: &UnixAddr, path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let answer = || std::os::unix::net::UnixStream::connect_addr(place);
+    is_socket && answer().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Intake for UdpSocket {
