@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
@@ -73,6 +73,15 @@ impl UnixStream {
     }
 
     /// A connection in the mode in which [`sys::accept`] returns it.
+    /// Whether nobody listens at the address. Does not wait: if the queue there is full, somebody does.
+    pub(crate) fn is_refused_at(address: &SocketAddr) -> bool {
+        let connect = || {
+            let socket = sys::stream_socket(libc::AF_UNIX)?;
+            sys::connect(socket.as_raw_fd(), &address.try_into()?)
+        };
+        connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     pub(super) fn accepted(fd: OwnedFd) -> Self {
         Self { source: Source::new(fd) }
     }

@@ -123,8 +123,7 @@ impl Intake for UnixListener {
 /// refused as well.
 fn is_left(place: &UnixAddr, path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    let answer = || std::os::unix::net::UnixStream::connect_addr(place);
-    is_socket && answer().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    is_socket && UnixStream::is_refused_at(place)
 }
 
 impl Intake for UdpSocket {

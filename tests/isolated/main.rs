@@ -26,6 +26,8 @@ mod reentry;
 mod refusals;
 #[cfg(feature = "hub")]
 mod scale;
+#[cfg(all(feature = "hub", target_os = "linux"))]
+mod servers;
 mod shutdown;
 #[cfg(feature = "hub")]
 mod signals;
