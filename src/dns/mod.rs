@@ -8,7 +8,6 @@ mod reverse;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::thread::panicking;
 
 use crate::pool::ThreadPool;
 
@@ -55,8 +54,5 @@ pub fn lookup(host: &str) -> io::Result<Vec<IpAddr>> {
 /// Has a thread of the pool do what blocks.
 #[track_caller]
 fn in_pool<R: Send + 'static>(ask: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<R> {
-    if panicking() {
-        return Err(io::Error::other("a greenlet cannot wait while it unwinds"));
-    }
     ThreadPool::shared().run(ask)?
 }

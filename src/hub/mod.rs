@@ -70,6 +70,9 @@ use crate::greenlet::words::{self, Hold, Kept};
 use crate::greenlet::{Greenlet, GreenletExit, Raised, counting, life, switching};
 use crate::spin::Habit;
 
+/// Why a greenlet does not wait in its destructors.
+const UNWINDS: &str = "a greenlet cannot wait while it unwinds";
+
 /// This many operations in a row may succeed at once before the greenlet yields.
 const BUDGET: u32 = 64;
 
@@ -164,6 +167,15 @@ pub(crate) fn spend_budget() {
 /// Whether the current greenlet can let others run while it waits.
 pub(crate) fn can_wait() -> bool {
     existing().is_some_and(Hub::can_wait)
+}
+
+/// For what has an error to return where it would have to wait.
+///
+/// # Errors
+///
+/// If the current greenlet unwinds.
+pub(crate) fn check_may_wait() -> io::Result<()> {
+    if panicking() { Err(io::Error::other(UNWINDS)) } else { Ok(()) }
 }
 
 /// Chooses how this thread's hub waits for descriptors (eventlet's `use_hub`, gevent's `GEVENT_LOOP`).
@@ -332,7 +344,7 @@ impl Hub {
     #[track_caller]
     #[cold]
     fn must_not_wait(&self, me: &Fiber) {
-        assert!(!panicking(), "a greenlet cannot wait while it unwinds");
+        assert!(!panicking(), "{UNWINDS}");
         match words::held() {
             Hold::Nothing => {}
             Hold::Callback => panic!("a callback of the hub cannot wait"),

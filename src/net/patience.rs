@@ -1,7 +1,6 @@
 //! Waiting for what the system does not tell: that the queue of a Unix socket has room again.
 
 use std::io;
-use std::thread::panicking;
 use std::time::{Duration, Instant};
 
 use crate::hub;
@@ -22,9 +21,7 @@ pub(super) fn retry<R>(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
-        if panicking() {
-            return Err(io::Error::other("a greenlet cannot wait while it unwinds"));
-        }
+        hub::check_may_wait()?;
         let now = Instant::now();
         if until.is_some_and(|until| until <= now) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"));

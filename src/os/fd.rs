@@ -15,7 +15,8 @@ use super::{Interest, PollFd, poll};
 ///
 /// # Errors
 ///
-/// [`TimedOut`](io::ErrorKind::TimedOut); or whatever the system says.
+/// [`TimedOut`](io::ErrorKind::TimedOut); whatever the system says; or in a destructor while the greenlet
+/// unwinds, where nothing can be waited for.
 ///
 /// ```
 /// use std::io::{Read, Write};

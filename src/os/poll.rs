@@ -15,7 +15,7 @@ use crate::time::deadline;
 ///
 /// # Errors
 ///
-/// Whatever the system says.
+/// Whatever the system says; or in a destructor while the greenlet unwinds, where nothing can be waited for.
 ///
 /// ```
 /// use std::io::Write;

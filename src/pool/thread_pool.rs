@@ -132,13 +132,18 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// If the pool has no thread and the system gives it none.
+    /// If the pool has no thread and the system gives it none; or in a destructor while the greenlet
+    /// unwinds, where nothing can be waited for. Then `f` is not called.
     ///
     /// # Panics
     ///
     /// If `f` does, or if the pool is [killed](Self::kill) before `f` is called.
     #[track_caller]
     pub fn run<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
+        // A thread without a hub has no greenlet: it blocks.
+        if !self.is_own_thread() && hub::existing().is_some() {
+            hub::check_may_wait()?;
+        }
         Ok(self.start(f)?.join().unwrap_or_else(|error| error.resume()))
     }
 
@@ -213,12 +218,17 @@ impl ThreadPool {
 
     fn start<R: Send + 'static>(&self, f: impl FnOnce() -> R + Send + 'static) -> io::Result<Job<R>> {
         let (job, promise) = Job::new();
-        if ptr::eq(on_thread(|| OWN.get()), &*self.shared) {
+        if self.is_own_thread() {
             promise.fulfil(f);
         } else {
             self.post(work(promise, f))?;
         }
         Ok(job)
+    }
+
+    /// Whether the caller is on a thread of this pool.
+    fn is_own_thread(&self) -> bool {
+        ptr::eq(on_thread(|| OWN.get()), &*self.shared)
     }
 
     fn post(&self, job: Work) -> io::Result<()> {

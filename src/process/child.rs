@@ -92,7 +92,8 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// If it cannot be waited for, because somebody else did.
+    /// If it cannot be waited for, because somebody else did; or in a destructor while the greenlet unwinds,
+    /// where nothing that still runs can be waited for.
     #[track_caller]
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
@@ -108,7 +109,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// If it cannot be waited for, because somebody else did.
+    /// As [`wait`](Self::wait).
     #[track_caller]
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         self.wait_until(deadline(Some(timeout)))

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Child, ExitStatus, Output, Stdio};
+use crate::hub;
 
 /// A process to be started: [`std::process::Command`], whose child is waited for by the calling
 /// greenlet alone.
@@ -132,9 +133,11 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// If the program cannot be started, or waited for.
+    /// If the program cannot be started, or waited for. In a destructor while the greenlet unwinds, nothing
+    /// can be waited for, and nothing is started.
     #[track_caller]
     pub fn status(&mut self) -> io::Result<ExitStatus> {
+        hub::check_may_wait()?;
         Child::new(self.inner.spawn()?, true)?.wait()
     }
 
@@ -144,9 +147,10 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// If the program cannot be started, read from, or waited for.
+    /// If the program cannot be started, read from, or waited for; and as [`status`](Self::status).
     #[track_caller]
     pub fn output(&mut self) -> io::Result<Output> {
+        hub::check_may_wait()?;
         self.set_unchosen(Stdio::null, Stdio::piped);
         let child = self.inner.spawn();
         self.set_unchosen(Stdio::inherit, Stdio::inherit);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Intake;
 use crate::greenlet::{Greenlet, life};
+use crate::hub;
 use crate::pool::Group;
 use crate::report::{Report, ReportKind};
 use crate::sync::{Event, Semaphore};
@@ -163,13 +164,17 @@ impl<I: Intake> Server<I> {
     /// # Errors
     ///
     /// If the socket cannot be closed for want of descriptors. Then the server accepts no more, and
-    /// everything else is as it was.
+    /// everything else is as it was. Or in a destructor while the greenlet unwinds, if there are handlers:
+    /// nothing can be waited for there, so the socket is closed, and they go on.
     #[track_caller]
     pub fn stop(&self, grace: Option<Duration>) -> io::Result<usize> {
         self.close()?;
         let handlers = &self.shared.handlers;
         if let Some(me) = Task::current() {
             handlers.discard(&me);
+        }
+        if !handlers.is_empty() {
+            hub::check_may_wait()?;
         }
         if handlers.join(grace) {
             return Ok(0);
@@ -185,7 +190,7 @@ impl<I: Intake> Server<I> {
     ///
     /// # Errors
     ///
-    /// As [`stop`](Self::stop).
+    /// If the socket cannot be closed for want of descriptors. Then the server accepts no more.
     pub fn close(&self) -> io::Result<()> {
         self.stop_accepting();
         self.shared.close()
@@ -197,9 +202,11 @@ impl<I: Intake> Server<I> {
     /// # Errors
     ///
     /// Those of [`start`](Self::start); or why the server has stopped by itself, because its socket
-    /// cannot be accepted from any more.
+    /// cannot be accepted from any more. In a destructor while the greenlet unwinds, nothing can be waited
+    /// for, and nothing starts.
     #[track_caller]
     pub fn serve_forever(&self) -> io::Result<()> {
+        hub::check_may_wait()?;
         self.start()?;
         let closes = CloseOnDrop(self);
         self.shared.stopped.wait();

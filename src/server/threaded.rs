@@ -102,11 +102,15 @@ impl ThreadedServer {
     ///
     /// # Errors
     ///
-    /// Why a thread could not serve or stop: the first one's error. All have ended.
+    /// Why a thread could not serve or stop: the first one's error. All have ended. Or in a destructor while
+    /// the greenlet unwinds, where nothing can be waited for: the threads go on stopping.
     #[track_caller]
     pub fn stop(self, grace: Option<Duration>) -> io::Result<usize> {
         self.stop.grace.get_or_init(|| grace);
         self.stop.asked.set();
+        if !self.hubs.is_finished() {
+            hub::check_may_wait()?;
+        }
         let ended = self.hubs.join().into_iter();
         ended.map(|killed| killed.unwrap_or_else(|payload| panic::resume_unwind(payload))).sum()
     }

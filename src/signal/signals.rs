@@ -62,9 +62,10 @@ impl Seen {
 ///
 /// # Errors
 ///
-/// As [`Signals::new`].
+/// As [`Signals::new`]; or in a destructor while the greenlet unwinds, where nothing can be waited for.
 #[track_caller]
 pub fn wait(signal: libc::c_int) -> io::Result<()> {
+    hub::check_may_wait()?;
     Signals::new([signal]).map(|signals| _ = signals.wait())
 }
 

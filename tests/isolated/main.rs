@@ -7,6 +7,8 @@
 mod address_sanitizer;
 #[cfg(feature = "hub")]
 mod descriptors;
+#[cfg(feature = "hub")]
+mod destructors;
 mod exit;
 mod faults;
 #[cfg(all(feature = "hub", target_os = "linux"))]

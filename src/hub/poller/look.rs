@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Outsider;
 use super::poll::poll;
-use crate::hub::{Hub, Node};
+use crate::hub::{self, Hub, Node};
 
 impl Hub {
     /// Waits until one of the descriptors is ready for what is asked of it; returns how many are, all
@@ -15,7 +15,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If the system refuses to watch a descriptor.
+    /// If the system refuses to watch a descriptor, or the greenlet would wait while it unwinds.
     #[track_caller]
     pub(crate) fn poll_fds(
         &self,
@@ -29,6 +29,7 @@ impl Hub {
             if ready > 0 || until.is_some_and(|until| until <= Instant::now()) {
                 return Ok(ready);
             }
+            hub::check_may_wait()?;
             let nodes: Vec<_> = fds.iter().map(|fd| Node::new(Outsider::new((fd.fd, fd.events)))).collect();
             self.wait_outside(&nodes, || self.park_until_woken(until, why))?;
         }

@@ -5,7 +5,6 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
-use std::thread::panicking;
 use std::time::{Duration, Instant};
 
 use super::table::Age;
@@ -177,9 +176,7 @@ impl Source {
         until: Option<Instant>,
         why: &'static str,
     ) -> io::Result<()> {
-        if panicking() {
-            return Err(io::Error::other("a greenlet cannot wait while it unwinds"));
-        }
+        hub::check_may_wait()?;
         self.register(hub)?;
         let ready = self.ready(direction);
         if ready.get() {
