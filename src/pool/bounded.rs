@@ -35,7 +35,7 @@ impl Pool {
     ///
     /// The body, if the pool is full (gevent's `PoolFull`).
     pub fn try_spawn<R: 'static, F: FnOnce() -> R + 'static>(&self, body: F) -> Result<GreenThread<R>, F> {
-        self.group.crew().spawn_until(None, body)
+        self.group.crew().try_spawn(body)
     }
 
     /// As [`spawn`](Group::spawn), waiting for room for at most `timeout`.

@@ -122,7 +122,15 @@ impl Crew {
         self.start(body)
     }
 
-    /// Spawns a member if a place becomes free before `until`, or is free now; else gives the body
+    /// Spawns a member if a place is free now; else gives the body back.
+    pub(super) fn try_spawn<R: 'static, F: FnOnce() -> R + 'static>(
+        self: &Rc<Self>,
+        body: F,
+    ) -> Result<GreenThread<R>, F> {
+        if self.try_take_place() { Ok(self.start(body)) } else { Err(body) }
+    }
+
+    /// Spawns a member if a place is free now, or becomes free before `until`; else gives the body
     /// back.
     #[track_caller]
     pub(super) fn spawn_until<R: 'static, F: FnOnce() -> R + 'static>(
@@ -130,11 +138,7 @@ impl Crew {
         until: Option<Instant>,
         body: F,
     ) -> Result<GreenThread<R>, F> {
-        if self.try_take_place() || until.is_some() && self.wait_for_place(until) {
-            Ok(self.start(body))
-        } else {
-            Err(body)
-        }
+        if self.try_take_place() || self.wait_for_place(until) { Ok(self.start(body)) } else { Err(body) }
     }
 
     /// Makes a task a member; waits for a place if there is none. It keeps it until it has ended.

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use greenlet::pool::Pool;
 use greenlet::sync::Event;
@@ -72,6 +73,21 @@ fn trying_to_spawn_neither_waits_nor_overtakes() {
     second.join().unwrap();
     assert!(pool.join(None));
     assert!(pool.try_spawn(|| ()).is_ok());
+}
+
+/// No clock can tell when that is over.
+#[test]
+fn the_longest_timeout_waits_for_room_as_long_as_it_takes() {
+    let (pool, gate) = (Pool::new(1), Rc::new(Event::new()));
+    drop(pool.spawn(waits(&gate)));
+    let spawner = spawn({
+        let pool = pool.clone();
+        move || pool.spawn_timeout(Duration::MAX, || 1).map_err(drop).unwrap().join().unwrap()
+    });
+    yield_now();
+    assert_eq!(pool.waiting(), 1);
+    gate.set();
+    assert_eq!(spawner.join().unwrap(), 1);
 }
 
 /// eventlet 1.
