@@ -149,6 +149,10 @@ impl Crew {
         }
         if !self.try_take_place() {
             self.wait_for_place(None);
+            // Somebody else who waited may have added it.
+            if self.contains(task) {
+                return self.free_place();
+            }
         }
         let place = Place::new(self, Some(task.clone()));
         task.keep_until_end(Box::new(place));

@@ -129,6 +129,24 @@ fn a_pool_that_grows_lets_those_in_who_wait() {
     assert_eq!(pool.free(), 3);
 }
 
+#[test]
+fn a_task_that_two_wait_to_add_is_one_member() {
+    let (pool, gate) = (Pool::new(0), Rc::new(Event::new()));
+    let task: Task = spawn(waits(&gate)).clone();
+    let adders = [0, 1].map(|_| {
+        let (pool, task) = (pool.clone(), task.clone());
+        spawn(move || pool.add(&task))
+    });
+    yield_now();
+    assert_eq!(pool.waiting(), 2);
+    pool.resize(3);
+    join_all(&adders, None);
+    assert_eq!((pool.len(), pool.free()), (1, 2));
+    gate.set();
+    assert!(pool.join(None));
+    assert_eq!(pool.free(), 3);
+}
+
 /// eventlet 8. E1.
 #[test]
 fn a_join_ends_though_all_members_end_in_one_turn_while_a_spawner_waits() {
