@@ -72,7 +72,9 @@ impl Crew {
 
     /// Places that are free; fewer than none if the size was lowered below what is taken.
     pub(super) fn free(&self) -> isize {
-        self.size.get().wrapping_sub(self.taken.get()).cast_signed()
+        // There is no room in memory for more members than that.
+        let size = self.size.get().min(isize::MAX.cast_unsigned());
+        size.cast_signed() - self.taken.get().cast_signed()
     }
 
     pub(super) fn has_place(&self) -> bool {

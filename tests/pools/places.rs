@@ -104,6 +104,8 @@ fn a_pool_that_shrinks_has_fewer_than_no_places_until_members_end() {
     assert_eq!(pool.free(), 0);
     pool.resize(3);
     assert_eq!((pool.free(), pool.size()), (3, 3));
+    pool.resize(usize::MAX);
+    assert_eq!(pool.free(), isize::MAX);
 }
 
 /// eventlet 2. E3.
