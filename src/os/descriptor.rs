@@ -16,7 +16,10 @@ pub(crate) fn adopt(fd: OwnedFd, nonblocking: bool) -> io::Result<SourceRef> {
     if nonblocking {
         set_nonblocking(fd.as_raw_fd(), true)?;
     }
-    Ok(Source::new(fd))
+    let source = Source::new(fd);
+    // Whoever had it may have a duplicate.
+    source.show();
+    Ok(source)
 }
 
 /// Gives a descriptor back, in blocking mode.

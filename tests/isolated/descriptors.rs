@@ -194,6 +194,23 @@ fn what_has_been_dropped_is_watched_no_more_although_a_duplicate_exists() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_came_from_std_is_watched_no_more_when_it_is_dropped_although_std_has_a_duplicate() {
+    let case =
+        "descriptors::what_came_from_std_is_watched_no_more_when_it_is_dropped_although_std_has_a_duplicate";
+    passes(case, || {
+        let (theirs, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let number = theirs.as_raw_fd();
+        let _duplicate = theirs.try_clone().unwrap();
+        let stream = UnixStream::from_std(theirs).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        (&stream).read(&mut [0]).unwrap_err();
+        drop(stream);
+        assert!(!watched().contains(&number));
+    });
+}
+
 /// The descriptors that the epoll instances of this process watch.
 #[cfg(target_os = "linux")]
 fn watched() -> Vec<i32> {

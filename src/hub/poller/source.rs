@@ -52,7 +52,7 @@ static SIZE: Size = Size::of::<Source>();
 enum Standing {
     /// The source's, which closes it in the end.
     Private,
-    /// The same, but somebody outside has seen it, and may have duplicated it.
+    /// The same, but somebody outside has seen it or had it before, and may have duplicated it.
     Shown,
     /// It was [closed](Source::close) while handles to it existed, and its number is still taken.
     Closed,
@@ -261,6 +261,13 @@ impl Source {
         self.fd
     }
 
+    /// Notes that somebody outside has the descriptor as well, or may have.
+    pub(crate) fn show(&self) {
+        if self.standing.get() == Standing::Private {
+            self.standing.set(Standing::Shown);
+        }
+    }
+
     /// Closes the descriptor although handles to it exist. Who waits for it gets an error, and so
     /// does every operation from now on; to close it again does nothing.
     ///
@@ -373,9 +380,7 @@ impl Drop for Source {
 
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        if self.standing.get() == Standing::Private {
-            self.standing.set(Standing::Shown);
-        }
+        self.show();
         // SAFETY: it is open while the source exists.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
