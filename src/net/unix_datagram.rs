@@ -93,7 +93,7 @@ impl UnixDatagram {
     }
 
     /// Waits for a datagram; returns its length, or the buffer's if that is shorter, and where it
-    /// comes from.
+    /// comes from. A path too long for std's type is given as no name.
     ///
     /// # Errors
     ///

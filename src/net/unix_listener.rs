@@ -62,7 +62,8 @@ impl UnixListener {
     }
 
     /// Waits for a connection; returns it with the address of the other side. One a round, as
-    /// [`TcpListener::accept`](super::TcpListener::accept).
+    /// [`TcpListener::accept`](super::TcpListener::accept). Where that is a path too long for std's type, it is given
+    /// as no name.
     ///
     /// # Errors
     ///

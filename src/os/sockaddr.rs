@@ -139,8 +139,9 @@ impl TryFrom<SystemAddr> for UnixAddr {
             [0, name @ ..] if !name.is_empty() => from_abstract_name(name),
             name => {
                 let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
-                // The empty path stands for a socket without a name.
-                Self::from_pathname(OsStr::from_bytes(&name[..end]))
+                // The empty path stands for a socket without a name. A path that fills the system's address is too
+                // long for std's, and no reason to lose what has come from there.
+                Self::from_pathname(OsStr::from_bytes(&name[..end])).or_else(|_| Self::from_pathname(""))
             }
         }
     }

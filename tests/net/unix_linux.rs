@@ -1,9 +1,12 @@
 //! Unix sockets, as they are on Linux: names that are no paths, and queues that nobody tells of.
 
+use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
+use std::path::Path;
 
 use greenlet::net::{UnixDatagram, UnixListener, UnixStream};
 use greenlet::{TimeoutError, with_timeout, yield_now};
@@ -25,6 +28,47 @@ fn a_name_need_not_be_a_path() {
     sender.send_to_addr(b"x", &to).unwrap();
     let (len, from) = datagram.recv_from(&mut [0; 10]).unwrap();
     assert_eq!((len, from.as_abstract_name()), (1, Some(b"greenlet-s".as_slice())));
+}
+
+/// As much of a path as the system's address has room for, which need not end with a zero.
+fn address(path: impl AsRef<Path>) -> libc::sockaddr_un {
+    // SAFETY: all zeroes is a valid address.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (place, byte) in address.sun_path.iter_mut().zip(path.as_ref().as_os_str().as_bytes()) {
+        *place = *byte as libc::c_char;
+    }
+    address
+}
+
+/// A socket at the longest path that begins with `name`, connected to another one.
+fn at_longest_path(kind: libc::c_int, name: &Path, to: &Path) -> OwnedFd {
+    let longest = [name.as_os_str().as_bytes(), &[b'x'; 108]].concat();
+    let (ours, theirs) = (address(OsStr::from_bytes(&longest)), address(to));
+    let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: makes a descriptor, and reads addresses of that length.
+    unsafe {
+        let fd = libc::socket(libc::AF_UNIX, kind, 0);
+        assert_eq!(libc::bind(fd, (&raw const ours).cast(), len), 0);
+        assert_eq!(libc::connect(fd, (&raw const theirs).cast(), len), 0);
+        OwnedFd::from_raw_fd(fd)
+    }
+}
+
+#[test]
+fn what_comes_from_a_path_too_long_for_std_comes_from_no_name() {
+    let folder = tempfolder();
+    let path = folder.0.join("listener");
+    let listener = UnixListener::bind(&path).unwrap();
+    let _client = at_longest_path(libc::SOCK_STREAM, &folder.0.join("stream"), &path);
+    assert!(listener.accept().unwrap().1.is_unnamed());
+
+    let path = folder.0.join("receiver");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let sender = at_longest_path(libc::SOCK_DGRAM, &folder.0.join("datagram"), &path);
+    std::os::unix::net::UnixDatagram::from(sender).send(b"abc").unwrap();
+    let (len, from) = receiver.recv_from(&mut [0; 8]).unwrap();
+    assert!(len == 3 && from.is_unnamed(), "{from:?}");
 }
 
 /// A full queue is no error for who connects, although the system tells nobody when it has room.
