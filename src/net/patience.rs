@@ -15,6 +15,8 @@ pub(super) fn retry<R>(
     why: &'static str,
     mut operation: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
+    // Before the operation: who is interrupted here has lost nothing.
+    hub::here().spend_budget();
     let mut pause = Duration::ZERO;
     loop {
         match operation() {

@@ -1,15 +1,17 @@
 //! Unix sockets, as they are on Linux: names that are no paths, and queues that nobody tells of.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::rc::Rc;
 
 use greenlet::net::{UnixDatagram, UnixListener, UnixStream};
-use greenlet::{TimeoutError, with_timeout, yield_now};
+use greenlet::{TimeoutError, spawn, with_timeout, yield_now};
 
 use crate::close::tempfolder;
 use crate::{MS, parked};
@@ -66,7 +68,7 @@ fn what_comes_from_a_path_too_long_for_std_comes_from_no_name() {
     let path = folder.0.join("receiver");
     let receiver = UnixDatagram::bind(&path).unwrap();
     let sender = at_longest_path(libc::SOCK_DGRAM, &folder.0.join("datagram"), &path);
-    std::os::unix::net::UnixDatagram::from(sender).send(b"abc").unwrap();
+    net::UnixDatagram::from(sender).send(b"abc").unwrap();
     let (len, from) = receiver.recv_from(&mut [0; 8]).unwrap();
     assert!(len == 3 && from.is_unnamed(), "{from:?}");
 }
@@ -86,6 +88,38 @@ fn who_connects_waits_while_the_queue_is_full() {
     listener.accept().unwrap();
     listener.accept().unwrap();
     second.join().unwrap();
+}
+
+/// Whether another greenlet gets its turn while this one does something a thousand times that need not wait.
+fn lets_others_run(mut operation: impl FnMut()) -> bool {
+    let turns = Rc::new(Cell::new(0));
+    let other = spawn({
+        let turns = turns.clone();
+        move || loop {
+            turns.set(turns.get() + 1);
+            yield_now();
+        }
+    });
+    (0..1000).for_each(|_| operation());
+    other.kill().unwrap();
+    turns.get() > 0
+}
+
+#[test]
+fn who_connects_and_sends_where_there_is_room_lets_others_run() {
+    let folder = tempfolder();
+    let path = folder.0.join("listener");
+    let listener = net::UnixListener::bind(&path).unwrap();
+    assert!(lets_others_run(|| {
+        UnixStream::connect(&path).unwrap();
+        listener.accept().unwrap();
+    }));
+    let path = folder.0.join("receiver");
+    let (receiver, sender) = (net::UnixDatagram::bind(&path).unwrap(), UnixDatagram::unbound().unwrap());
+    assert!(lets_others_run(|| {
+        sender.send_to(b"x", &path).unwrap();
+        receiver.recv(&mut [0]).unwrap();
+    }));
 }
 
 /// Fills the queue of a receiver. How many datagrams it took.
