@@ -132,9 +132,10 @@ impl UnixDatagram {
     #[track_caller]
     pub fn send_to_addr(&self, datagram: &[u8], address: &SocketAddr) -> io::Result<usize> {
         let address = address.try_into()?;
-        self.source.check_open()?;
         let until = deadline(self.source.timeout(Direction::Write));
         retry(until, "room in the queue of a receiver", || {
+            // Each time: it may have been closed meanwhile.
+            self.source.check_open()?;
             sys::send_to(self.source.raw_fd(), datagram, &address)
         })
     }

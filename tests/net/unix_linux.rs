@@ -14,7 +14,7 @@ use greenlet::net::{UnixDatagram, UnixListener, UnixStream};
 use greenlet::{TimeoutError, spawn, with_timeout, yield_now};
 
 use crate::close::tempfolder;
-use crate::{MS, parked};
+use crate::{MS, is_closed, parked};
 
 #[test]
 fn a_name_need_not_be_a_path() {
@@ -160,4 +160,19 @@ fn who_sends_waits_while_the_queue_of_its_receiver_is_full() {
     }
     assert_eq!(receiver.recv(&mut [0; 10]).unwrap(), 4);
     assert_eq!(sender.join().unwrap(), 4);
+}
+
+#[test]
+fn who_waits_to_send_by_address_gets_an_error_when_its_socket_is_closed() {
+    let folder = tempfolder();
+    let path = folder.0.join("receiver");
+    let _receiver = UnixDatagram::bind(&path).unwrap();
+    let socket = UnixDatagram::unbound().unwrap();
+    fill(&socket, || socket.send_to(b"x", &path));
+    let sender = parked({
+        let socket = socket.clone();
+        move || socket.send_to(b"x", path)
+    });
+    socket.close().unwrap();
+    assert!(is_closed(sender.join().unwrap()));
 }
