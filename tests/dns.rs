@@ -4,12 +4,16 @@
 //! Nothing here needs a network: the system answers for the machine itself.
 
 use std::cell::Cell;
+#[cfg(target_os = "linux")]
+use std::net::SocketAddr;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use greenlet::net::TcpListener;
+#[cfg(target_os = "linux")]
+use greenlet::net::ToSocketAddrs;
 use greenlet::pool::ThreadPool;
 use greenlet::{TimeoutError, dns, spawn, with_timeout, yield_now};
 
@@ -28,6 +32,17 @@ fn what_does_not_resolve_is_named_in_the_error() {
     // Set apart for documentation, so nobody has it.
     let error = dns::reverse(IpAddr::from([192, 0, 2, 1])).unwrap_err();
     assert!(error.to_string().starts_with("192.0.2.1: "), "{error}");
+}
+
+/// An address of a link is one of many such, unless it says of which.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_address_keeps_the_network_that_its_name_says() {
+    let expected = std::net::ToSocketAddrs::to_socket_addrs(&("fe80::1%lo", 80)).unwrap();
+    let found = ("fe80::1%lo", 80).to_socket_addrs().unwrap();
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    assert!(matches!(found[..], [SocketAddr::V6(address)] if address.scope_id() != 0), "{found:?}");
+    assert_eq!(dns::lookup("fe80::1%lo").unwrap(), ["fe80::1".parse::<IpAddr>().unwrap()]);
 }
 
 // gevent 104

@@ -36,15 +36,22 @@ pub use self::reverse::reverse;
 /// ```
 #[track_caller]
 pub fn lookup(host: &str) -> io::Result<Vec<IpAddr>> {
+    let mut ips: Vec<_> = addresses(host, 0)?.iter().map(SocketAddr::ip).collect();
+    // Those of different networks may be the same.
+    ips.dedup();
+    Ok(ips)
+}
+
+/// As [`lookup`], with a port, and with the network that an address belongs to where its name says so
+/// (`fe80::1%eth0`).
+#[track_caller]
+pub(crate) fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = literal.parse() {
-        return Ok(vec![address]);
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
     let name = host.to_owned();
-    let found = in_pool(move || {
-        let addresses = (name.as_str(), 0).to_socket_addrs()?;
-        Ok(addresses.map(|address: SocketAddr| address.ip()).collect::<Vec<_>>())
-    });
+    let found = in_pool(move || Ok((name.as_str(), port).to_socket_addrs()?.collect::<Vec<_>>()));
     let mut addresses = found.map_err(|error| io::Error::new(error.kind(), format!("{host}: {error}")))?;
     // The resolver answers once per kind of socket.
     addresses.dedup();

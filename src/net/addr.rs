@@ -55,7 +55,7 @@ impl ToSocketAddrs for (Ipv6Addr, u16) {
 impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         let (host, port) = *self;
-        Ok(dns::lookup(host)?.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+        dns::addresses(host, port)
     }
 }
 
