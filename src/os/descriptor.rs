@@ -22,12 +22,10 @@ pub(crate) fn adopt(fd: OwnedFd, nonblocking: bool) -> io::Result<SourceRef> {
     Ok(source)
 }
 
-/// Gives a descriptor back, in blocking mode.
-pub(crate) fn release(source: SourceRef, nonblocking: bool) -> io::Result<OwnedFd> {
+/// Gives a descriptor back, in blocking mode, whichever it came in.
+pub(crate) fn release(source: SourceRef) -> io::Result<OwnedFd> {
     let fd = source.into_fd()?;
-    if nonblocking {
-        set_nonblocking(fd.as_raw_fd(), false)?;
-    }
+    set_nonblocking(fd.as_raw_fd(), false)?;
     Ok(fd)
 }
 
@@ -139,7 +137,7 @@ macro_rules! descriptor {
 
             /// As `into_std`.
             fn try_from(this: $type) -> ::std::io::Result<Self> {
-                $crate::os::release(this.source, $nonblocking)
+                $crate::os::release(this.source)
             }
         }
 

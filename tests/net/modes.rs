@@ -52,6 +52,14 @@ fn sockets_of_all_kinds_go_to_std_and_back() {
 }
 
 #[test]
+fn what_came_in_non_blocking_mode_goes_out_in_blocking_mode() {
+    let (theirs, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let ours = UnixStream::from_std(theirs).unwrap();
+    assert!(!is_nonblocking(&ours.into_std().unwrap()));
+}
+
+#[test]
 fn a_descriptor_goes_in_and_out() {
     let (a, mut b) = tcp_pair();
     let fd = OwnedFd::try_from(a).unwrap();
