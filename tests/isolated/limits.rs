@@ -98,6 +98,17 @@ fn without_guard_regions_the_limit_of_mappings_is_named_and_the_others_go_on() {
     });
 }
 
+#[test]
+fn a_hub_in_a_sandbox_that_knows_no_fine_timeouts_sleeps_by_the_millisecond() {
+    if std::env::var_os("CROSS_RUNNER").is_some() {
+        return; // The emulator has no such filter.
+    }
+    passes("limits::a_hub_in_a_sandbox_that_knows_no_fine_timeouts_sleeps_by_the_millisecond", || {
+        refusals::refuse_fine_timeouts();
+        (0..3).for_each(|_| sleep(Duration::from_micros(1500)));
+    });
+}
+
 /// The number that the next descriptor would have.
 fn next_descriptor() -> u64 {
     // SAFETY: closed again at once.

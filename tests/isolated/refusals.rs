@@ -32,6 +32,16 @@ pub fn refuse_threads() {
     ]);
 }
 
+/// `epoll_pwait2`, as a sandbox that does not know it.
+pub fn refuse_fine_timeouts() {
+    install(&mut [
+        load(CALL),
+        skip_unless(libc::SYS_epoll_pwait2, 1),
+        answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        answer(libc::SECCOMP_RET_ALLOW),
+    ]);
+}
+
 fn load(k: u32) -> sock_filter {
     sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k }
 }

@@ -152,7 +152,8 @@ fn readiness(events: u32) -> Readiness {
 }
 
 /// One system call a wait. Zero and infinite timeouts go to `epoll_wait`; others need the
-/// nanoseconds of `epoll_pwait2` (Linux 5.11), or are rounded up to milliseconds without it.
+/// nanoseconds of `epoll_pwait2` (Linux 5.11), or are rounded up to milliseconds without it. A sandbox that is
+/// older than the call may say that it is not permitted.
 fn epoll_wait(epoll: i32, events: &mut [libc::epoll_event], timeout: Option<Duration>) -> io::Result<usize> {
     static NO_PWAIT2: AtomicBool = AtomicBool::new(false);
     let capacity = events.len() as i32;
@@ -178,7 +179,7 @@ fn epoll_wait(epoll: i32, events: &mut [libc::epoll_event], timeout: Option<Dura
             return Ok(count as usize);
         }
         let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::ENOSYS) {
+        if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) {
             return Err(error);
         }
         NO_PWAIT2.store(true, Ordering::Relaxed);
