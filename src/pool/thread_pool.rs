@@ -144,7 +144,12 @@ impl ThreadPool {
         if !self.is_own_thread() && hub::existing().is_some() {
             hub::check_may_wait()?;
         }
-        Ok(self.start(f)?.join().unwrap_or_else(|error| error.resume()))
+        match self.start(f)?.join() {
+            Ok(value) => Ok(value),
+            // That is the pool's end, and not the caller's.
+            Err(error) if error.is_killed() => panic!("the thread pool was killed before it came to this"),
+            Err(error) => error.resume(),
+        }
     }
 
     /// Calls `f` with each of `items` on the threads of the pool, and returns the values in the order of

@@ -164,6 +164,24 @@ fn a_thread_pool_that_is_killed_drops_what_queues_and_begins_anew() {
 }
 
 #[test]
+fn who_waits_for_a_thread_pool_that_is_killed_panics_and_is_not_killed_itself() {
+    crate::quiet();
+    let pool = ThreadPool::new(1);
+    let (running, go) = running(&pool, 1);
+    let waiter = spawn({
+        let pool = pool.clone();
+        move || pool.run(|| 2).unwrap()
+    });
+    yield_now();
+    pool.kill();
+    let error = waiter.join().unwrap_err();
+    assert!(!error.is_killed());
+    assert_eq!(error.message(), Some("the thread pool was killed before it came to this"));
+    go.send(()).unwrap();
+    assert_eq!(running.join().unwrap(), 1);
+}
+
+#[test]
 fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
     struct Angry;
     impl Drop for Angry {
