@@ -29,7 +29,9 @@ pub(crate) fn forks() -> u32 {
 /// were spawned, or waited for anything but a switch, are the parent's: here they are never run, and
 /// never unwound, so that their destructors do not run twice. Timers are gone. Sockets, and greenlets
 /// that are switched to by hand, can be used. What the parent's greenlets wait for in the child's
-/// memory (a lock, a queue) still has them in its line: make such things anew. The
+/// memory (a lock, a queue) still has them in its line: make such things anew.
+/// [`Signals`](crate::signal::Signals) can be waited for as before; what is done on a
+/// [handled](crate::signal::handle) signal, the parent does. The
 /// [shared thread pool](crate::pool::ThreadPool::shared) starts anew by itself, other pools have no
 /// threads.
 ///

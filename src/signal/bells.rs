@@ -6,7 +6,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use crate::hub::Bell;
+use crate::hub::{self, Bell};
 
 /// An entry of the list. It is never freed.
 struct Entry {
@@ -25,6 +25,8 @@ const PATIENCE: u32 = 1_000_000;
 pub(super) struct Hung {
     entry: *const Entry,
     bell: *mut Bell,
+    /// After how many forks it was hung.
+    forks: u32,
 }
 
 /// Rings all bells. Called from a signal handler.
@@ -45,7 +47,13 @@ pub(super) fn ring_all() {
 impl Hung {
     pub(super) fn new() -> Self {
         let bell = Box::into_raw(Box::new(Bell::new()));
-        Self { entry: Self::in_free_entry(bell).unwrap_or_else(|| Self::in_new_entry(bell)), bell }
+        let entry = Self::in_free_entry(bell).unwrap_or_else(|| Self::in_new_entry(bell));
+        Self { entry, bell, forks: hub::forks() }
+    }
+
+    /// Whether its hub is a parent's: a forked child has another one.
+    pub(super) fn is_left_behind(&self) -> bool {
+        self.forks != hub::forks()
     }
 
     fn in_free_entry(bell: *mut Bell) -> Option<*const Entry> {

@@ -38,7 +38,7 @@ pub struct Signals {
 /// Dropped in this order: what is counted no more rings no more.
 struct Listening {
     _counted: Vec<Counted>,
-    _bell: Hung,
+    bell: Hung,
 }
 
 /// A signal, and how often it had come when it was last looked at.
@@ -81,7 +81,7 @@ impl Signals {
         let seen = |signal| Seen { signal, count: Cell::new(count(signal)) };
         let signals: Vec<Seen> = signals.into_iter().map(seen).collect();
         let counted = signals.iter().map(|seen| Counted::new(seen.signal)).collect::<io::Result<_>>()?;
-        Ok(Self { signals, listening: RefCell::new(Some(Listening { _counted: counted, _bell: bell })) })
+        Ok(Self { signals, listening: RefCell::new(Some(Listening { _counted: counted, bell })) })
     }
 
     /// Waits until one of the signals comes, and returns which; at once, if one has come since the last
@@ -110,12 +110,22 @@ impl Signals {
     #[track_caller]
     pub(super) fn next(&self, until: Option<Instant>) -> Option<libc::c_int> {
         loop {
+            self.hang_anew();
             let come = self.try_wait();
             let late = || until.is_some_and(|until| until <= Instant::now());
             if come.is_some() || self.listening.borrow().is_none() || late() {
                 return come;
             }
             hub::here().wait_for_bell(until, "a signal");
+        }
+    }
+
+    /// In a forked child, has its hub rung for.
+    fn hang_anew(&self) {
+        if let Some(listening) = &mut *self.listening.borrow_mut()
+            && listening.bell.is_left_behind()
+        {
+            listening.bell = Hung::new();
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use greenlet::hub::{HubGone, HubHandle, after_fork};
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::process::Command;
+use greenlet::signal::{SIGUSR1, Signals};
 use greenlet::sync::Event;
 use greenlet::{Greenlet, dns, sleep, spawn, with_timeout, yield_now};
 
@@ -253,6 +254,25 @@ fn a_timeout_that_spans_the_fork_ends_in_the_parent_and_cancels_nothing_in_the_c
             unsafe { libc::_exit((woke.ok() != Some(true)).into()) };
         }
         assert!(result.is_err(), "in the parent it is over");
+    });
+}
+
+#[test]
+fn who_listened_to_signals_before_the_fork_hears_those_of_the_child() {
+    passes("fork::who_listened_to_signals_before_the_fork_hears_those_of_the_child", || {
+        let signals = Signals::new([SIGUSR1]).unwrap();
+        let status = in_child(|| {
+            let sender = spawn(|| {
+                sleep(MS);
+                // SAFETY: takes no memory.
+                assert_eq!(unsafe { libc::raise(SIGUSR1) }, 0);
+                sleep(Duration::from_secs(1000));
+            });
+            assert_eq!(with_timeout(Duration::from_secs(30), || signals.wait()), Ok(SIGUSR1));
+            sender.kill().unwrap();
+        });
+        assert_eq!(status, 0);
+        assert_eq!(signals.try_wait(), None, "it was the child's");
     });
 }
 
