@@ -6,7 +6,8 @@
 //! before it tries again, so that whoever waits for long pays next to nothing.
 
 use std::hint::spin_loop;
-use std::sync::OnceLock;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,8 +70,15 @@ fn spin(mut has_come: impl FnMut() -> bool) -> bool {
 
 /// Whether this process may use more than one.
 fn has_processors() -> bool {
-    static MORE_THAN_ONE: OnceLock<bool> = OnceLock::new();
-    *MORE_THAN_ONE.get_or_init(|| thread::available_parallelism().is_ok_and(|count| count.get() > 1))
+    /// How many there are, once somebody has asked. No lock, which a fork might find taken.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let known = COUNT.load(Ordering::Relaxed);
+    if known > 0 {
+        return known > 1;
+    }
+    let count = thread::available_parallelism().map_or(1, NonZero::get);
+    COUNT.store(count, Ordering::Relaxed);
+    count > 1
 }
 
 #[cfg(test)]
