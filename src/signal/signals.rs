@@ -110,10 +110,12 @@ impl Signals {
     #[track_caller]
     pub(super) fn next(&self, until: Option<Instant>) -> Option<libc::c_int> {
         loop {
+            if self.listening.borrow().is_none() {
+                return None;
+            }
             self.hang_anew();
             let come = self.try_wait();
-            let late = || until.is_some_and(|until| until <= Instant::now());
-            if come.is_some() || self.listening.borrow().is_none() || late() {
+            if come.is_some() || until.is_some_and(|until| until <= Instant::now()) {
                 return come;
             }
             hub::here().wait_for_bell(until, "a signal");

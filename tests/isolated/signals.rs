@@ -147,6 +147,26 @@ fn a_handler_that_panics_is_reported_and_handles_the_next_one() {
 }
 
 #[test]
+fn a_handler_that_was_dropped_is_called_no_more_although_others_listen() {
+    passes("signals::a_handler_that_was_dropped_is_called_no_more_although_others_listen", || {
+        let signals = Signals::new([SIGUSR1]).unwrap();
+        let calls = Rc::new(Cell::new(0));
+        let handler = handle(SIGUSR1, {
+            let calls = calls.clone();
+            move || calls.set(calls.get() + 1)
+        })
+        .unwrap();
+        yield_now();
+        drop(handler);
+        // SAFETY: takes no memory.
+        assert_eq!(unsafe { libc::raise(SIGUSR1) }, 0);
+        // Its task wakes in the first round, and spawned another one for the second.
+        (0..5).for_each(|_| yield_now());
+        assert_eq!((calls.get(), signals.try_wait()), (0, Some(SIGUSR1)));
+    });
+}
+
+#[test]
 fn the_former_action_is_back_when_the_last_listener_is_gone() {
     passes("signals::the_former_action_is_back_when_the_last_listener_is_gone", || {
         extern "C" fn theirs(_: i32) {}
