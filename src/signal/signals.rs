@@ -78,10 +78,15 @@ impl Signals {
     /// of the program itself (such as `SIGSEGV`).
     pub fn new(signals: impl IntoIterator<Item = libc::c_int>) -> io::Result<Self> {
         let bell = Hung::new();
-        let seen = |signal| Seen { signal, count: Cell::new(count(signal)) };
-        let signals: Vec<Seen> = signals.into_iter().map(seen).collect();
-        let counted = signals.iter().map(|seen| Counted::new(seen.signal)).collect::<io::Result<_>>()?;
-        Ok(Self { signals, listening: RefCell::new(Some(Listening { _counted: counted, bell })) })
+        let mut seen: Vec<Seen> = Vec::new();
+        for signal in signals {
+            // One that is named twice comes once.
+            if seen.iter().all(|seen| seen.signal != signal) {
+                seen.push(Seen { signal, count: Cell::new(count(signal)) });
+            }
+        }
+        let counted = seen.iter().map(|seen| Counted::new(seen.signal)).collect::<io::Result<_>>()?;
+        Ok(Self { signals: seen, listening: RefCell::new(Some(Listening { _counted: counted, bell })) })
     }
 
     /// Waits until one of the signals comes, and returns which; at once, if one has come since the last

@@ -255,6 +255,18 @@ fn what_cannot_be_listened_to_is_refused() {
 }
 
 #[test]
+fn a_signal_that_is_named_twice_comes_once() {
+    passes("signals::a_signal_that_is_named_twice_comes_once", || {
+        let signals = Signals::new([SIGUSR1, SIGUSR1]).unwrap();
+        // SAFETY: takes no memory.
+        assert_eq!(unsafe { libc::raise(SIGUSR1) }, 0);
+        assert_eq!([signals.try_wait(), signals.try_wait()], [Some(SIGUSR1), None]);
+        drop(signals);
+        assert_eq!(action(SIGUSR1), libc::SIG_DFL);
+    });
+}
+
+#[test]
 fn listeners_come_and_go_under_a_stream_of_signals() {
     passes("signals::listeners_come_and_go_under_a_stream_of_signals", || {
         // One that stays, so that the signal never does what it does by itself.
