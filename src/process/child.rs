@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::exit::Exit;
 use super::{ExitStatus, Output};
-use crate::os::fd::wait_readable;
 use crate::os::{Interest, PipeReader, PipeWriter, PollFd, poll};
 use crate::time::deadline;
 
@@ -123,12 +122,10 @@ impl Child {
         if self.exit.is_none() {
             self.exit = Some(Exit::of(self.id())?);
         }
-        if let Some(Exit::Told(fd)) = &self.exit {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            match wait_readable(fd, left) {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),
-                result => result?,
-            }
+        if let Some(exit) = &self.exit
+            && !exit.wait(until)?
+        {
+            return Ok(None);
         }
         // It has ended, so this does not wait, or only until the system has finished with it.
         self.inner().wait().map(Some)

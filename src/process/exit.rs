@@ -1,13 +1,21 @@
-//! How one learns of the end of a process: from a descriptor that becomes readable then.
+//! How one learns of the end of a process: from a descriptor that becomes readable then, or from a thread.
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::hub;
+use crate::os::fd::wait_readable;
+use crate::threads::Event;
 
 /// What tells of the end of a child of this process.
 #[derive(Debug)]
 pub(super) enum Exit {
     /// The descriptor becomes readable.
     Told(OwnedFd),
+    /// A thread sets the event.
+    Watched(Arc<Event>),
     /// It is over already.
     Past,
 }
@@ -18,8 +26,33 @@ impl Exit {
         match system::exit_fd(pid) {
             Ok(fd) => Ok(Self::Told(fd)),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(Self::Past),
-            // An old system, or one that forbids it.
-            Err(_) => by_thread(pid).map(Self::Told),
+            // An old system, one that forbids it, or one that is out of descriptors.
+            Err(_) => by_thread(pid).map(Self::Watched),
+        }
+    }
+
+    /// Waits until it has come, or until `until`. Whether it has.
+    #[track_caller]
+    pub(super) fn wait(&self, until: Option<Instant>) -> io::Result<bool> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match self {
+            Self::Told(fd) => match wait_readable(fd, left) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+                result => result.map(|()| true),
+            },
+            Self::Watched(ended) => {
+                if !ended.is_set() {
+                    hub::check_may_wait()?;
+                }
+                match left {
+                    Some(left) => Ok(ended.wait_timeout(left)),
+                    None => {
+                        ended.wait();
+                        Ok(true)
+                    }
+                }
+            }
+            Self::Past => Ok(true),
         }
     }
 }
@@ -85,17 +118,18 @@ mod system {
     }
 }
 
-/// Everywhere: a thread that waits, and then closes its end of a pipe. It leaves the process to be
-/// waited for once more.
-fn by_thread(pid: libc::pid_t) -> io::Result<OwnedFd> {
-    let (reader, writer) = io::pipe()?;
+/// Everywhere: a thread that waits, and then sets the event. It takes no descriptor, and leaves the process to
+/// be waited for once more.
+fn by_thread(pid: libc::pid_t) -> io::Result<Arc<Event>> {
+    let ended = Arc::new(Event::new());
+    let tells = ended.clone();
     let wait = move || {
         // Until it has ended, or cannot be waited for.
         while wait_and_leave(pid).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
-        drop(writer);
+        tells.set();
     };
     std::thread::Builder::new().name("greenlet-wait".into()).spawn(wait)?;
-    Ok(reader.into())
+    Ok(ended)
 }
 
 fn wait_and_leave(pid: libc::pid_t) -> io::Result<()> {
@@ -109,18 +143,17 @@ fn wait_and_leave(pid: libc::pid_t) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::by_thread;
-    use crate::os::fd::wait_readable;
+    use super::{Exit, by_thread};
     use std::process::{Command, Stdio};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_thread_tells_of_the_end_of_a_process_and_leaves_it_to_be_waited_for() {
         let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let exit = by_thread(cat.id() as libc::pid_t).unwrap();
-        assert!(wait_readable(&exit, Some(Duration::from_millis(5))).is_err(), "it runs");
+        let exit = Exit::Watched(by_thread(cat.id() as libc::pid_t).unwrap());
+        assert!(!exit.wait(Some(Instant::now() + Duration::from_millis(5))).unwrap(), "it runs");
         drop(cat.stdin.take());
-        wait_readable(&exit, None).unwrap();
+        assert!(exit.wait(None).unwrap());
         assert!(cat.try_wait().unwrap().unwrap().success());
     }
 }

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use greenlet::net::{TcpListener, TcpStream, UnixStream};
+use greenlet::process::Command;
 use greenlet::server::StreamServer;
 use greenlet::{ReportKind, join_all, spawn};
 
@@ -112,6 +114,25 @@ fn a_socket_is_closed_under_its_reader_although_there_are_no_descriptors_left() 
         stream.close().unwrap();
         assert_eq!(reader.join().unwrap().unwrap_err().raw_os_error(), Some(libc::EBADF));
         drop(all);
+    });
+}
+
+#[test]
+fn a_process_is_waited_for_although_there_are_no_descriptors_left() {
+    passes("descriptors::a_process_is_waited_for_although_there_are_no_descriptors_left", || {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = child.id();
+        // This thread's hub has its own when there are no more.
+        greenlet::yield_now();
+        limit(20);
+        let _all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        assert_eq!(child.wait_timeout(Duration::from_millis(1)).unwrap(), None);
+        let waiter = spawn(move || child.wait().unwrap());
+        greenlet::yield_now();
+        assert!(!waiter.is_finished());
+        // SAFETY: takes no memory.
+        assert_eq!(unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) }, 0);
+        assert_eq!(waiter.join().unwrap().signal(), Some(libc::SIGKILL));
     });
 }
 
