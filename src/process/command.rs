@@ -142,8 +142,9 @@ impl Command {
     }
 
     /// Starts the process, collects what it writes to standard output and standard error, and waits for
-    /// its end. Standard input is empty. Streams that were chosen stay as they are. If the waiting
-    /// greenlet is interrupted, the process is killed (Python's `subprocess.run`).
+    /// its end. Standard input is empty. Streams that were chosen stay as they are, unless it was on std's
+    /// command, which does not tell: then they are as here, and inherited from then on. If the waiting greenlet
+    /// is interrupted, the process is killed (Python's `subprocess.run`).
     ///
     /// # Errors
     ///
@@ -175,13 +176,15 @@ impl Command {
         &self.inner
     }
 
-    /// std's command within, to be changed by [`CommandExt`](std::os::unix::process::CommandExt).
+    /// std's command within, to be changed by [`CommandExt`](std::os::unix::process::CommandExt). Its streams are
+    /// better chosen here, for [`output`](Self::output).
     pub fn as_std_mut(&mut self) -> &mut std::process::Command {
         &mut self.inner
     }
 }
 
 impl From<std::process::Command> for Command {
+    /// Streams that were chosen there have to be chosen here as well, for [`output`](Command::output).
     fn from(inner: std::process::Command) -> Self {
         Self { inner, chosen: Streams::default(), kill_on_drop: false }
     }
