@@ -14,7 +14,7 @@ use greenlet::queue::Queue;
 use greenlet::sync::{Event, Semaphore};
 use greenlet::{
     Expired, Greenlet, Timeout, TimeoutError, hub, join_all, set_report_hook, sleep, sleep_until, spawn,
-    with_timeout, yield_now,
+    trace, with_timeout, yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -384,4 +384,75 @@ fn a_timeout_error_is_an_io_error_that_timed_out() {
     let error = std::io::Error::from(with_timeout(MS, || sleep(FOREVER)).unwrap_err());
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     assert_eq!(error.to_string(), "timed out");
+}
+
+#[test]
+fn what_a_timeout_of_another_thread_raises_is_not_taken_for_ones_own() {
+    let elsewhere = || {
+        let _timeout = Timeout::start_new(MS).unwrap();
+        sleep(FOREVER);
+    };
+    let caught = catch_unwind(|| {
+        with_timeout(FOREVER, || {
+            let error = ThreadPool::new(1).spawn(elsewhere).join().unwrap_err();
+            error.resume()
+        })
+    });
+    assert!(caught.unwrap_err().is::<Expired>());
+}
+
+#[test]
+fn a_timeout_that_is_started_again_has_not_fired_before() {
+    let timeout = Timeout::new(MS);
+    timeout.start().unwrap();
+    // Meanwhile it fires, for who waits in no way that can be interrupted.
+    Greenlet::new(|()| sleep(5 * MS)).switch(());
+    assert!(!timeout.is_pending());
+    assert_eq!(timeout.scope(yield_now), Ok(()));
+    drop(timeout);
+    yield_now();
+}
+
+#[test]
+fn an_error_that_nobody_is_left_for_troubles_nobody_as_it_is_dropped() {
+    struct Troubles(fn());
+    impl Drop for Troubles {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+    for trouble in [yield_now, || panic!("a destructor")] as [fn(); 2] {
+        let timeout = spawn(move || {
+            let timeout = Timeout::raising(MS, move || Troubles(trouble));
+            timeout.start().unwrap();
+            timeout
+        });
+        let _timeout = timeout.join().unwrap();
+        spawn(|| sleep(5 * MS)).join().unwrap();
+        sleep(5 * MS);
+    }
+}
+
+#[test]
+fn a_sleep_from_which_nobody_unwinds_after_all_goes_on() {
+    let until = Instant::now() + 20 * MS;
+    let timeout = Rc::new(RefCell::new(None));
+    let sleeper = spawn({
+        let timeout = timeout.clone();
+        move || {
+            *timeout.borrow_mut() = Some(Timeout::start_new(MS).unwrap());
+            sleep_until(until);
+        }
+    });
+    // It sleeps, and who waits for it finds that its time is over.
+    yield_now();
+    let id = sleeper.id();
+    trace::set(move |event| {
+        if event.target().id() == id {
+            drop(timeout.take());
+        }
+    });
+    sleeper.join().unwrap();
+    trace::clear();
+    assert!(Instant::now() >= until);
 }

@@ -30,9 +30,9 @@ pub fn join(timeout: Option<Duration>) -> bool {
     assert!(current_is_root(), "only the root greenlet can wait for all others");
     let hub = super::here();
     let _joining = Joining(hub);
-    let timer = deadline(timeout).map(|deadline| hub.wake_at(deadline));
-    hub.joining.set(Some(timer.iter().len()));
-    hub.park("the end of all others");
+    let deadline = deadline(timeout);
+    hub.joining.set(Some(deadline.iter().len()));
+    hub.park_while(|| hub.joining.get().is_some(), deadline, "the end of all others");
     hub.joining.get().is_none()
 }
 

@@ -23,11 +23,10 @@ impl Hub {
         self.timers.borrow().contains(key)
     }
 
-    /// Parks until `deadline`.
+    /// Waits until `deadline`.
     #[track_caller]
-    pub(crate) fn park_until(&self, deadline: Instant, why: &'static str) {
-        let _timer = self.wake_at(deadline);
-        self.park(why);
+    pub(crate) fn wait_until(&self, deadline: Instant, why: &'static str) {
+        self.park_while(|| true, Some(deadline), why);
     }
 
     /// A timer that makes the current greenlet ready, while the guard lives.
@@ -72,18 +71,21 @@ impl Hub {
         // SAFETY: the node does not move before its place is left, in this function, where the current
         // greenlet is alive.
         let place = unsafe { Place::in_queue(queue, &node, self.current(), pass_on) };
-        self.park_until_woken(deadline, why);
+        self.park_while(|| node.is_queued(), deadline, why);
         let woken = place.leave();
         (woken, node.into_cargo())
     }
 
-    /// Parks until it is woken, or until `deadline` if there is one.
+    /// Parks as long as the greenlet `waits`, or until `deadline` if there is one.
+    ///
+    /// That it was made ready is not enough: what was to be raised in it may have been taken back before it ran. Or
+    /// the wake was for a wait that this one is inside of, as a trace hook's is.
     #[track_caller]
     #[inline(always)]
-    pub(crate) fn park_until_woken(&self, deadline: Option<Instant>, why: &'static str) {
-        match deadline {
-            Some(deadline) => self.park_until(deadline, why),
-            None => self.park(why),
+    pub(crate) fn park_while(&self, waits: impl Fn() -> bool, deadline: Option<Instant>, why: &'static str) {
+        let timer = deadline.map(|deadline| self.wake_at(deadline));
+        while waits() && timer.as_ref().is_none_or(TimerGuard::is_set) {
+            self.park(why);
         }
     }
 
@@ -117,16 +119,20 @@ impl Hub {
         if !start(RemoteWaker::new(self.remote.clone(), waiter.key())) {
             return;
         }
-        let is_over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
-        while !waiter.is_woken() && !is_over() {
-            self.park_until_woken(deadline, why);
-        }
+        self.park_while(|| !waiter.is_woken(), deadline, why);
     }
 }
 
 pub(super) struct TimerGuard<'a> {
     hub: &'a Hub,
     key: TimerKey,
+}
+
+impl TimerGuard<'_> {
+    /// Whether it has not fired yet.
+    fn is_set(&self) -> bool {
+        self.hub.is_timer_set(self.key)
+    }
 }
 
 impl Drop for TimerGuard<'_> {

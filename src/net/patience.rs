@@ -33,7 +33,7 @@ pub(super) fn retry<R>(
             pause = Duration::from_millis(1);
         } else {
             let next = now + pause;
-            hub::here().park_until(until.map_or(next, |until| until.min(next)), why);
+            hub::here().wait_until(until.map_or(next, |until| until.min(next)), why);
             pause = (2 * pause).min(LONGEST_PAUSE);
         }
     }

@@ -69,14 +69,14 @@ impl RLock {
         held.then(|| self.claim())
     }
 
-    /// Whether any greenlet holds the lock.
+    /// Whether any greenlet holds the lock, or has been woken to hold it.
     pub fn is_locked(&self) -> bool {
-        self.depth.get() > 0
+        self.lock.available() == 0
     }
 
     /// Whether the current greenlet holds the lock.
     pub fn is_held(&self) -> bool {
-        self.is_locked() && self.holder.get() == current()
+        self.depth.get() > 0 && self.holder.get() == current()
     }
 
     fn claim(&self) -> RLockGuard<'_> {

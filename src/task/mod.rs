@@ -66,7 +66,7 @@ pub fn sleep(duration: Duration) {
 /// As [`sleep`].
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
-    hub::here().park_until(deadline, "sleep");
+    hub::here().wait_until(deadline, "sleep");
 }
 
 /// Lets every greenlet that is ready run before going on (gevent's `sleep(0)`).

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Expired, TimeoutError};
-use crate::greenlet::life::CAN_UNWIND;
-use crate::greenlet::thread::on_thread;
+use crate::greenlet::life::{self, CAN_UNWIND};
+use crate::greenlet::thread::{self, on_thread};
 use crate::greenlet::{Greenlet, WeakGreenlet};
 use crate::hub::{self, Action, Cause, Fiber, Hub, Interrupt, TimerKey};
 use crate::time::deadline;
@@ -82,11 +83,7 @@ impl Timeout {
     }
 
     fn with(limit: Option<Duration>, error: Option<MakeError>) -> Self {
-        thread_local! {
-            static NEXT: Cell<u64> = const { Cell::new(0) };
-        }
-        let id = on_thread(|| NEXT.replace(NEXT.get() + 1));
-        Self { limit, error, id, armed: Cell::new(None) }
+        Self { limit, error, id: next_id(), armed: Cell::new(None) }
     }
 
     /// A timeout that runs (gevent's `start_new`).
@@ -109,6 +106,8 @@ impl Timeout {
         if self.is_pending() {
             return Err(TimeoutError::Pending);
         }
+        // It may have fired, and not have been raised yet.
+        self.cancel();
         let (Some(limit), Some(deadline)) = (self.limit, deadline(self.limit)) else { return Ok(()) };
         if !CAN_UNWIND {
             return Err(TimeoutError::CannotUnwind);
@@ -198,6 +197,24 @@ impl Drop for Timeout {
     }
 }
 
+/// A number that no other timeout of the process has: what one raises may get to another thread. Each thread takes them
+/// by the thousand.
+fn next_id() -> u64 {
+    const AT_ONCE: u64 = 1 << 10;
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    on_thread(|| {
+        let mut id = NEXT.get();
+        if id.is_multiple_of(AT_ONCE) {
+            id = TAKEN.fetch_add(AT_ONCE, Ordering::Relaxed);
+        }
+        NEXT.set(id + 1);
+        id
+    })
+}
+
 /// What happens when the time is over.
 struct Fire {
     id: u64,
@@ -209,7 +226,12 @@ struct Fire {
 impl Fire {
     fn fire(self, hub: &Hub) {
         let Self { id, limit, payload, target } = self;
-        let Some(greenlet) = target.upgrade() else { return };
+        let Some(greenlet) = target.upgrade() else {
+            // SAFETY: what is current is alive.
+            let current = unsafe { thread::current().as_ref() };
+            // Its destructor may be anybody's, and who runs now has nothing to do with it.
+            return life::quietly(current, || drop(payload));
+        };
         // SAFETY: kept by the handle; a record is there as long as the block names it.
         let record = unsafe { greenlet.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() };
         if let Some(fiber) = record {

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::sync::{Condvar, Event, Mutex, RLock, RwLock};
-use greenlet::{join_all, sleep, spawn, yield_now};
+use greenlet::sync::{Condvar, Event, Mutex, RLock, RwLock, Semaphore};
+use greenlet::{Timeout, join_all, sleep, spawn, trace, yield_now};
 
 use crate::common::{FOREVER, Log, MS, end, settle};
 
@@ -213,4 +213,112 @@ fn readers_behind_a_writer_who_gives_up_do_not_wait_on() {
         drop(reading);
         assert!(lock.try_write().is_some());
     }
+}
+
+/// Calls `hook` each time that the task comes back from a wait.
+fn whenever_it_runs(task: u64, hook: impl Fn() + 'static) {
+    trace::set(move |event| {
+        if event.target().id() == task {
+            hook();
+        }
+    });
+}
+
+#[test]
+fn who_was_woken_to_be_unwound_and_is_not_waits_on_for_the_lock() {
+    let mutex = Rc::new(Mutex::new(Vec::new()));
+    let mut held = mutex.lock();
+    let timeout = Rc::new(RefCell::new(None));
+    let task = spawn({
+        let (mutex, timeout) = (mutex.clone(), timeout.clone());
+        move || {
+            *timeout.borrow_mut() = Some(Timeout::start_new(MS).unwrap());
+            mutex.lock().push("task");
+        }
+    });
+    yield_now();
+    let fired = Rc::new(Event::new());
+    whenever_it_runs(task.id(), {
+        let fired = fired.clone();
+        // The task runs because its time is over, and this takes that back.
+        move || {
+            if timeout.take().is_some() {
+                fired.set();
+            }
+        }
+    });
+    fired.wait();
+    settle();
+    trace::clear();
+    held.push("holder");
+    drop(held);
+    task.join().unwrap();
+    assert_eq!(*mutex.lock(), ["holder", "task"]);
+}
+
+#[test]
+fn a_wake_for_the_greenlet_is_none_for_what_its_trace_hook_waits_for() {
+    let (mutex, semaphore) = (Rc::new(Mutex::new(Vec::new())), Rc::new(Semaphore::new(0)));
+    let task = spawn({
+        let semaphore = semaphore.clone();
+        // Its time is over when the hook runs, and it is in line still.
+        move || semaphore.acquire_timeout(MS).map(|permit| permit.forget()).is_some()
+    });
+    yield_now();
+    let mut held = mutex.lock();
+    let waits = Rc::new(Event::new());
+    let once = Cell::new(false);
+    whenever_it_runs(task.id(), {
+        let (mutex, waits) = (mutex.clone(), waits.clone());
+        move || {
+            if !once.replace(true) {
+                waits.set();
+                mutex.lock().push("hook");
+            }
+        }
+    });
+    waits.wait();
+    semaphore.release(1);
+    settle();
+    held.push("holder");
+    drop(held);
+    assert!(task.join().unwrap(), "it was given the permit");
+    trace::clear();
+    assert_eq!(*mutex.lock(), ["holder", "hook"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_ends_calls_of_a_c_library_gives_nobody_a_lock() {
+    use greenlet::hub::embed::{OnSignal, note_signal, until_signal};
+
+    let mutex = Rc::new(Mutex::new(Vec::new()));
+    let mut held = mutex.lock();
+    let task = spawn({
+        let mutex = mutex.clone();
+        move || until_signal(OnSignal::End, |_| mutex.lock().push("task"))
+    });
+    yield_now();
+    note_signal(true);
+    settle();
+    held.push("holder");
+    drop(held);
+    task.join().unwrap();
+    assert_eq!(*mutex.lock(), ["holder", "task"]);
+}
+
+#[test]
+fn a_lock_that_was_handed_over_is_locked_before_its_holder_runs() {
+    let lock = Rc::new(RLock::new());
+    let held = lock.acquire();
+    let next = spawn({
+        let lock = lock.clone();
+        move || drop(lock.acquire())
+    });
+    yield_now();
+    drop(held);
+    assert!(lock.is_locked() && !lock.is_held());
+    assert!(lock.try_acquire().is_none());
+    next.join().unwrap();
+    assert!(!lock.is_locked());
 }

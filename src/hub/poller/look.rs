@@ -31,7 +31,11 @@ impl Hub {
             }
             hub::check_may_wait()?;
             let nodes: Vec<_> = fds.iter().map(|fd| Node::new(Outsider::new((fd.fd, fd.events)))).collect();
-            self.wait_outside(&nodes, || self.park_until_woken(until, why))?;
+            let queued = || nodes.iter().filter(|node| node.is_queued()).count();
+            self.wait_outside(&nodes, || {
+                let watched = queued();
+                self.park_while(|| queued() == watched, until, why);
+            })?;
         }
     }
 }

@@ -106,7 +106,7 @@ impl<'a, R> Select<'a, R> {
         }
         let hub = hub::here();
         let places = Places::enter(hub, &self.cases);
-        hub.park_until_woken(until, "one of several queues");
+        hub.park_while(|| places.waits(), until, "one of several queues");
         let happened = places.leave()?;
         self.cases[happened].accept();
         Some(self.finish(happened))
@@ -151,6 +151,11 @@ impl<'a, 'b, R> Places<'a, 'b, R> {
             unsafe { case.enter(&ring, fiber) };
         }
         Self { cases }
+    }
+
+    /// Whether the greenlet has not been woken through any of them.
+    fn waits(&self) -> bool {
+        !self.cases.iter().any(|case| case.is_woken())
     }
 
     /// Leaves all of them. The number of the case through which the greenlet was woken, if it was.

@@ -82,7 +82,11 @@ fn sleep_parked(duration: Duration) -> Option<Duration> {
     }
     let deadline = after(duration);
     until_signal(OnSignal::End, |signal| {
-        let ended = sleep_until(Part::Time, signal, deadline);
+        let mut ended = sleep_until(Part::Time, signal, deadline);
+        // A wake that is no signal's was for something that has been taken back.
+        while ended == Ended::Woken && !signal.has_come() && Instant::now() < deadline {
+            ended = sleep_until(Part::Time, signal, deadline);
+        }
         let is_cut_short = ended == Ended::Woken && signal.has_come();
         Some(if is_cut_short { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO })
     })
