@@ -211,7 +211,9 @@ impl Hub {
             Ok(()) => {}
             // Nothing has moved: the thread is ending.
             Err(raised) if raised.refusal().is_some() => raised.discard(),
-            Err(raised) => me.add_interrupt(Interrupt::Unwind(Cause::Kill, raised.into_payload())),
+            Err(raised) => {
+                drop(me.add_interrupt(Interrupt::Unwind(Cause::Kill, raised.into_payload())));
+            }
         }
         Ended::Interrupted
     }

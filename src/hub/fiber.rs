@@ -146,8 +146,10 @@ impl Fiber {
         self.above().expect("made by somebody")
     }
 
-    pub(crate) fn add_interrupt(&self, interrupt: Interrupt) {
-        self.seldom_or_new().interrupts.add(interrupt);
+    /// Has something raised in it where it waits next. What that replaces is returned, to be dropped last: it may do
+    /// anything then.
+    pub(crate) fn add_interrupt(&self, interrupt: Interrupt) -> impl Sized + use<> {
+        self.seldom_or_new().interrupts.add(interrupt)
     }
 
     /// Takes back what was to be raised and is wanted no more.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::mem::swap;
 use std::panic;
 
 /// Something to be raised in a greenlet where it waits.
@@ -32,12 +33,19 @@ impl Interrupt {
         }
     }
 
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unwind(cause, _) => Some(*cause),
+            Self::Panic(_) => None,
+        }
+    }
+
     fn is_caused_by(&self, cause: Cause) -> bool {
-        matches!(self, Self::Unwind(own, _) if *own == cause)
+        self.cause() == Some(cause)
     }
 }
 
-/// All that is to be raised in one greenlet, in this order.
+/// All that is to be raised in one greenlet, in this order, and once for each cause.
 ///
 /// An allocator may let others run, who may add something as well. So nothing here allocates or frees while the
 /// list is out of its place.
@@ -48,7 +56,7 @@ pub(super) struct Interrupts {
 
 type List = Option<Box<Due>>;
 
-struct Due {
+pub(super) struct Due {
     interrupt: Interrupt,
     next: List,
 }
@@ -60,15 +68,24 @@ impl Interrupts {
         unsafe { &*self.first.as_ptr() }.is_none()
     }
 
-    pub(super) fn add(&self, interrupt: Interrupt) {
-        let due = Box::new(Due { interrupt, next: None });
+    /// Adds one, which takes the place of another of the same cause. What is returned may do anything when it is
+    /// dropped.
+    pub(super) fn add(&self, interrupt: Interrupt) -> Option<Box<Due>> {
+        let cause = interrupt.cause();
+        let mut new = Box::new(Due { interrupt, next: None });
         let mut first = self.first.take();
         let mut end = &mut first;
         while let Some(due) = end {
+            if cause.is_some_and(|cause| due.interrupt.is_caused_by(cause)) {
+                swap(&mut due.interrupt, &mut new.interrupt);
+                self.first.set(first);
+                return Some(new);
+            }
             end = &mut due.next;
         }
-        *end = Some(due);
+        *end = Some(new);
         self.first.set(first);
+        None
     }
 
     /// Takes back what is wanted no more.

@@ -408,8 +408,9 @@ impl Hub {
 
     /// Has `interrupt` raised in a greenlet where it waits, or where it will wait next.
     pub(crate) fn interrupt(&self, fiber: &Fiber, interrupt: Interrupt) {
-        fiber.add_interrupt(interrupt);
+        let replaced = fiber.add_interrupt(interrupt);
         self.make_ready(fiber);
+        drop(replaced);
     }
 
     #[track_caller]

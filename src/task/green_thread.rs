@@ -9,6 +9,7 @@ use super::links::LinkId;
 use super::shared::Counted;
 use super::{Task, TaskError};
 use crate::hub::{Waitable, Watched};
+use crate::time::deadline;
 
 /// A handle to a task that [`spawn`](super::spawn) started, and the right to its value.
 ///
@@ -42,24 +43,33 @@ impl<T: 'static> GreenThread<T> {
     ///
     /// # Panics
     ///
-    /// If the task waits for itself.
+    /// If the task waits for itself, or one of its links does this.
     #[track_caller]
     pub fn join(self) -> Result<T, TaskError> {
-        self.task.wait_for_result();
-        // SAFETY: the type is that of the task by the word given to `new`. Only this handle lends
-        // the result out, and only to links besides, which have returned.
-        let result = unsafe { self.task.shared().take() };
-        result.expect("a task leaves its result when it ends, and only `join` takes it")
+        self.task.wait_for_result(None);
+        self.take()
     }
 
     /// As [`join`](Self::join), if the task ends within `timeout` (gevent's `get(timeout=...)`).
     ///
     /// # Errors
     ///
-    /// The handle, if the task has not ended by then.
+    /// The handle, if the task has not ended by then, or its links are not through.
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
     #[track_caller]
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
-        if self.wait(Some(timeout)) { Ok(self.join()) } else { Err(self) }
+        if self.task.wait_for_result(deadline(Some(timeout))) { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// The result of a task that was waited for.
+    fn take(self) -> Result<T, TaskError> {
+        // SAFETY: the type is that of the task by the word given to `new`. Only this handle lends
+        // the result out, and only to links besides, which have returned.
+        let result = unsafe { self.task.shared().take() };
+        result.expect("a task leaves its result when it ends, and only `join` takes it")
     }
 
     /// The value, if the task has ended well (gevent's `value`).

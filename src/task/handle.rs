@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ident::Ident;
 use super::links::{self, LinkId};
 use super::shared::Counted;
-use crate::greenlet::{thread, words};
+use crate::greenlet::{Greenlet, thread, words};
 use crate::hub::{self, Fiber, Waitable, Watched};
 use crate::time::deadline;
 
@@ -83,21 +83,30 @@ impl Task {
         self.is_finished()
     }
 
-    /// Waits until it has ended and nothing looks at its result any more.
+    /// Waits until it has ended and nothing looks at its result any more, or until `until`. Whether that is so.
     #[track_caller]
     #[inline]
-    pub(super) fn wait_for_result(&self) {
-        if !self.is_finished() || self.shared.rare().is_some() {
-            self.wait_for_links();
-        }
+    pub(super) fn wait_for_result(&self, until: Option<Instant>) -> bool {
+        self.is_finished() && self.shared.rare().is_none() || self.wait_for_links(until)
     }
 
     #[track_caller]
-    fn wait_for_links(&self) {
-        self.wait_until(None);
-        while self.shared.rare().is_some_and(|rare| !rare.links.are_finished()) {
-            hub::here().wait(&self.shared.waiting, None, "the links of a task");
+    fn wait_for_links(&self, until: Option<Instant>) -> bool {
+        let links_run = || self.shared.rare().is_some_and(|rare| !rare.links.are_finished());
+        let mut in_time = self.wait_until(until);
+        while in_time && links_run() {
+            self.refuse_its_links();
+            in_time = hub::here().wait(&self.shared.waiting, until, "the links of a task");
         }
+        in_time
+    }
+
+    /// A link that waited for all links of its task would wait for itself.
+    #[track_caller]
+    fn refuse_its_links(&self) {
+        let current = Greenlet::<()>::current().id();
+        let is_link = self.shared.rare().is_some_and(|rare| rare.links.is_called_by(current));
+        assert!(!is_link, "a link cannot take the result of its own task: it is called before that");
     }
 
     /// Nobody can wait for its own end, but one who was killed unwinds at the attempt.

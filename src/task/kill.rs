@@ -53,6 +53,8 @@ impl Task {
     pub fn kill_and_wait(&self, timeout: Option<Duration>) -> Result<bool, KillError> {
         self.kill()?;
         if !self.is_finished() && self.is(hub::here().current()) {
+            // Here and now, and not once more where it waits next.
+            self.shared().fiber.cancel_interrupts(Cause::Kill);
             Raised::exit().resume();
         }
         Ok(self.wait(timeout))
@@ -87,7 +89,6 @@ impl Task {
             }
             let fiber = &self.shared().fiber;
             // Killed twice before it could react is killed once.
-            fiber.cancel_interrupts(Cause::Kill);
             hub::with_existing(|hub| hub.interrupt(fiber, Interrupt::Unwind(Cause::Kill, payload)));
         }
         Ok(())

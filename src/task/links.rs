@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::shared::Counted;
 use super::{Task, spawn};
-use crate::greenlet::words;
+use crate::greenlet::{Greenlet, words};
 use crate::hub;
 
 /// Names a link, so that it can be taken back.
@@ -53,11 +53,13 @@ pub(super) struct Links {
     callbacks: Callbacks<Task>,
     /// How many are waiting or being called.
     unfinished: Cell<usize>,
+    /// The numbers of the greenlets that call some.
+    callers: RefCell<Vec<u64>>,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self { callbacks: Callbacks::new(), unfinished: Cell::new(0) }
+        Self { callbacks: Callbacks::new(), unfinished: Cell::new(0), callers: RefCell::default() }
     }
 }
 
@@ -65,6 +67,11 @@ impl Links {
     /// Whether everything that was registered has been called, to its end, or taken back.
     pub(super) fn are_finished(&self) -> bool {
         self.unfinished.get() == 0
+    }
+
+    /// Whether the greenlet of this number is in the midst of one.
+    pub(super) fn is_called_by(&self, caller: u64) -> bool {
+        self.callers.borrow().contains(&caller)
     }
 }
 
@@ -120,7 +127,7 @@ impl Due {
     fn call(self) {
         let callback = self.task.shared().rare().and_then(|rare| rare.links.callbacks.take(self.id));
         if let Some(callback) = callback {
-            let _finished = Finished(&self.task);
+            let _called = Called::begin(&self.task);
             callback(&self.task);
         }
     }
@@ -133,10 +140,26 @@ impl Drop for Due {
     }
 }
 
-struct Finished<'a>(&'a Task);
+/// A link is called, by the current greenlet, until this is dropped.
+struct Called<'a> {
+    task: &'a Task,
+    caller: u64,
+}
 
-impl Drop for Finished<'_> {
+impl<'a> Called<'a> {
+    fn begin(task: &'a Task) -> Self {
+        let caller = Greenlet::<()>::current().id();
+        let callers = &task.shared().rare_or_new().links.callers;
+        words::without_waiting(|| callers.borrow_mut().push(caller));
+        Self { task, caller }
+    }
+}
+
+impl Drop for Called<'_> {
     fn drop(&mut self) {
-        finish_one(self.0.shared());
+        if let Some(rare) = self.task.shared().rare() {
+            rare.links.callers.borrow_mut().retain(|caller| *caller != self.caller);
+        }
+        finish_one(self.task.shared());
     }
 }

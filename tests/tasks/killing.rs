@@ -498,3 +498,53 @@ fn a_timeout_that_has_fired_cannot_be_taken_back_by_another_greenlet() {
     }));
     sleeper.join().unwrap().unwrap_err();
 }
+
+/// Waits, or does something else that lets others run, as it is dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_payload_that_another_kill_replaces_may_wait_as_it_is_dropped() {
+    let slept = Rc::new(Cell::new(false));
+    let task = spawn({
+        let slept = slept.clone();
+        move || {
+            sleep(FOREVER);
+            slept.set(true);
+        }
+    });
+    yield_now();
+    task.kill_with(OnDrop(yield_now)).unwrap();
+    task.kill().unwrap();
+    assert!(task.is_finished(), "it had a turn, with the second kill due");
+    assert!(!slept.get());
+    assert!(task.join().unwrap_err().is_killed());
+}
+
+#[test]
+fn a_kill_is_not_lost_where_the_payload_that_it_replaces_panics() {
+    let task = spawn(|| sleep(FOREVER));
+    yield_now();
+    task.kill_with(OnDrop(|| panic!("a destructor"))).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| task.kill())).is_err());
+    assert!(task.wait(Some(FOREVER)));
+    assert!(task.join().unwrap_err().is_killed());
+}
+
+#[test]
+fn who_kills_himself_and_waits_is_killed_once() {
+    let task = spawn(|| {
+        let myself = Task::current().unwrap();
+        myself.kill().unwrap();
+        let killed = catch_unwind(AssertUnwindSafe(|| myself.kill_and_wait(None)));
+        assert!(killed.unwrap_err().is::<GreenletExit>());
+        yield_now();
+        "it goes on"
+    });
+    assert_eq!(task.join().unwrap(), "it goes on");
+}

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use greenlet::sync::Event;
-use greenlet::{LinkId, join_all, sleep, spawn, yield_now};
+use greenlet::{GreenThread, LinkId, Task, join_all, sleep, spawn, yield_now};
 
 use crate::{FOREVER, MS, log, reports};
 
@@ -279,4 +279,33 @@ fn a_link_sets_an_event() {
     event.wait();
     task.join().unwrap();
     assert_eq!(*seen.borrow(), [3]);
+}
+
+#[test]
+fn who_joins_for_a_time_does_not_wait_for_the_links_any_longer() {
+    let task = spawn(|| 1);
+    task.link(|_| sleep(FOREVER));
+    let task = task.join_timeout(5 * MS).unwrap_err();
+    assert_eq!(task.value(), Some(&1));
+}
+
+#[test]
+fn a_link_that_takes_the_result_of_its_own_task_is_told_that_it_cannot() {
+    reports();
+    let slot = Rc::new(RefCell::new(None));
+    let task = spawn(|| 1);
+    let handle = Task::clone(&task);
+    handle.link({
+        let slot = slot.clone();
+        move |_| {
+            let task: GreenThread<i32> = slot.take().unwrap();
+            drop(task.join());
+        }
+    });
+    slot.replace(Some(task));
+    assert!(handle.wait(None));
+    (0..10).for_each(|_| yield_now());
+    let told = reports();
+    let is_it = |(_, text): &(_, String)| text.contains("a link cannot take the result of its own task");
+    assert!(told.iter().any(is_it), "{told:?}");
 }
