@@ -393,3 +393,28 @@ fn a_loop_over_a_channel_that_is_always_ready_lets_others_run() {
     };
     repeat_until(|| stop.get(), pass);
 }
+
+#[test]
+fn a_channel_without_room_keeps_nothing_that_its_receiver_did_not_live_to_receive() {
+    type Item = Arc<()>;
+    let item = Item::default();
+    let send_to_a_dying_one = |send: fn(&Sender<Item>, Item) -> bool| {
+        let (sender, receiver) = sync_channel(0);
+        let receiver = spawn(move || receiver.recv());
+        yield_now();
+        let sending = spawn({
+            let (sender, item) = (sender.clone(), item.clone());
+            move || send(&sender, item)
+        });
+        // Before it runs to receive what it is woken for.
+        let killer = spawn(move || receiver.kill().unwrap());
+        let sent = sending.join().unwrap();
+        killer.join().unwrap();
+        settle();
+        assert_eq!(Arc::strong_count(&item), 1, "the channel, which has a sender, keeps it");
+        drop(sender);
+        sent
+    };
+    assert!(!send_to_a_dying_one(|sender, item| sender.send(item).is_ok()));
+    assert!(send_to_a_dying_one(|sender, item| sender.try_send(item).is_ok()));
+}

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SendError, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::state::{PassOn, State};
+use super::state::{PassOn, State, Whose};
 use crate::hub;
 use crate::lock::lock;
 use crate::threads::waiters::{Wake, wait};
@@ -50,15 +50,7 @@ impl<T> Sender<T> {
     ///
     /// The item, if there is no room or no receiver any more.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        let state = lock(&self.shared);
-        match state.receivers {
-            0 => Err(TrySendError::Disconnected(item)),
-            _ if !state.has_room() => Err(TrySendError::Full(item)),
-            _ => {
-                push(state, item);
-                Ok(())
-            }
-        }
+        put(lock(&self.shared), item)
     }
 
     #[track_caller]
@@ -66,15 +58,14 @@ impl<T> Sender<T> {
         hub::spend_budget();
         let next = |state: &mut State<T>| if state.has_room() { state.sending.next() } else { None };
         loop {
-            match self.try_send(item) {
-                Err(TrySendError::Full(refused)) => item = refused,
-                result => return result,
-            }
             let state = lock(&self.shared);
             if state.bound == 0 {
                 return self.meet(state, item, until);
             }
-            drop(state);
+            match put(state, item) {
+                Err(TrySendError::Full(refused)) => item = refused,
+                result => return result,
+            }
             let full = |state: &State<T>| state.receivers > 0 && !state.has_room();
             let pass_on = PassOn { shared: &self.shared, next };
             let wake = wait(&self.shared, |state| &mut state.sending, until, "room in a channel", full);
@@ -93,7 +84,10 @@ impl<T> Sender<T> {
         item: T,
         until: Option<Instant>,
     ) -> Result<(), TrySendError<T>> {
-        let offer = Offer { shared: &self.shared, number: push(state, item) };
+        if state.receivers == 0 {
+            return Err(TrySendError::Disconnected(item));
+        }
+        let offer = Offer { shared: &self.shared, number: push(state, item, Whose::Senders) };
         loop {
             let waits = |state: &State<T>| state.receivers > 0 && state.holds(offer.number);
             let why = "somebody to receive its item";
@@ -114,9 +108,21 @@ impl<T> Sender<T> {
     }
 }
 
+/// Puts an item in, if there is room.
+fn put<T>(state: MutexGuard<'_, State<T>>, item: T) -> Result<(), TrySendError<T>> {
+    match state.receivers {
+        0 => Err(TrySendError::Disconnected(item)),
+        _ if !state.has_room() => Err(TrySendError::Full(item)),
+        _ => {
+            push(state, item, Whose::Channels);
+            Ok(())
+        }
+    }
+}
+
 /// Puts an item in and wakes a receiver. The item's number.
-fn push<T>(mut state: MutexGuard<'_, State<T>>, item: T) -> u64 {
-    let (number, receiver) = state.push(item);
+fn push<T>(mut state: MutexGuard<'_, State<T>>, item: T, whose: Whose) -> u64 {
+    let (number, receiver) = state.push(item, whose);
     drop(state);
     if let Some(waker) = receiver {
         waker.wake();

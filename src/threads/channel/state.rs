@@ -6,11 +6,28 @@ use std::sync::Mutex;
 use crate::lock::lock;
 use crate::threads::waiters::{Waiters, Waker};
 
+/// An item.
+pub(super) struct Kept<T> {
+    number: u64,
+    whose: Whose,
+    item: T,
+}
+
+/// Whose an item is as long as nobody has received it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Its sender's, who waits until it is received, and takes it back otherwise.
+    Senders,
+    /// The channel's.
+    Channels,
+}
+
 pub(super) struct State<T> {
-    /// Numbered in the order in which they were put in.
-    items: VecDeque<(u64, T)>,
+    /// In the order in which they were put in, and of their numbers.
+    items: VecDeque<Kept<T>>,
     next_number: u64,
-    /// There are never more items, but for a bound of zero: then they are those of waiting senders.
+    /// There are never more items, but for a bound of zero: then they are those of waiting senders, and of who
+    /// found a receiver waiting.
     pub(super) bound: usize,
     pub(super) senders: usize,
     pub(super) receivers: usize,
@@ -44,15 +61,15 @@ impl<T> State<T> {
     }
 
     /// Puts an item in. Its number, and who is to be woken.
-    pub(super) fn push(&mut self, item: T) -> (u64, Option<Waker>) {
+    pub(super) fn push(&mut self, item: T, whose: Whose) -> (u64, Option<Waker>) {
         let number = self.next_number;
         self.next_number += 1;
-        self.items.push_back((number, item));
+        self.items.push_back(Kept { number, whose, item });
         (number, self.receiving.next())
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.items.pop_front().map(|(_, item)| item)
+        self.items.pop_front().map(|kept| kept.item)
     }
 
     /// Whether an item is still here.
@@ -63,20 +80,22 @@ impl<T> State<T> {
     /// Takes an item back that nobody has received.
     pub(super) fn withdraw(&mut self, number: u64) -> Option<T> {
         let place = self.place(number).ok()?;
-        self.items.remove(place).map(|(_, item)| item)
+        self.items.remove(place).map(|kept| kept.item)
     }
 
     fn place(&self, number: u64) -> Result<usize, usize> {
-        self.items.binary_search_by_key(&number, |(number, _)| *number)
+        self.items.binary_search_by_key(&number, |kept| kept.number)
     }
 
-    /// Takes out what nobody will receive.
-    pub(super) fn abandoned(&mut self) -> VecDeque<(u64, T)> {
-        match self.bound {
-            // These are for their senders to take back.
-            0 => VecDeque::new(),
-            _ => std::mem::take(&mut self.items),
+    /// Takes out what nobody will receive, nor take back.
+    pub(super) fn abandoned(&mut self) -> VecDeque<Kept<T>> {
+        let all = std::mem::take(&mut self.items);
+        if self.bound > 0 {
+            return all;
         }
+        let (offered, abandoned) = all.into_iter().partition(|kept| kept.whose == Whose::Senders);
+        self.items = offered;
+        abandoned
     }
 }
 
