@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use greenlet::hub::{Waitable, Watched};
 use greenlet::queue::{Channel, GetError, PriorityQueue, PutError, Queue, Select};
 use greenlet::sync::{AsyncResult, Event};
 use greenlet::{TimeoutError, join_all, sleep, spawn, with_timeout, yield_now};
@@ -342,4 +343,26 @@ fn many_choices_over_many_queues_lose_nothing() {
     got.sort_unstable();
     assert_eq!(got, (0..3 * ITEMS).collect::<Vec<_>>());
     let _ = catch_unwind(AssertUnwindSafe(|| end(&consumers[0])));
+}
+
+#[test]
+fn what_is_waited_for_cannot_wait_as_it_is_asked() {
+    struct Waits(Event);
+    impl Waitable for Waits {
+        fn watched(&self) -> Watched<'_> {
+            yield_now();
+            self.0.watched()
+        }
+    }
+    let (queue, waits) = (Rc::new(Queue::unbounded()), Waits(Event::new()));
+    let put = {
+        let queue = queue.clone();
+        spawn(move || queue.put(1))
+    };
+    // The item would come between the look at the queue and the place in its line.
+    let select = || Select::new().get(&queue, |_| ()).when(&waits, || ()).wait();
+    let message = catch_unwind(AssertUnwindSafe(select)).unwrap_err();
+    assert_eq!(message.downcast_ref::<&str>(), Some(&"a callback of the hub cannot wait"));
+    put.join().unwrap().unwrap();
+    assert_eq!(queue.try_get(), Ok(1));
 }

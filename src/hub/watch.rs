@@ -17,7 +17,7 @@ use crate::greenlet::words;
 /// [`iwait`](crate::iwait).
 ///
 /// Implemented for what wakes all who wait for it. Types outside of this crate can pass the call on
-/// to one that implements it.
+/// to one that implements it, and do no more than that: where it is asked, nobody can wait.
 pub trait Waitable {
     /// Whether there is nothing to wait for, and where one waits otherwise.
     #[doc(hidden)]

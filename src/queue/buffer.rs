@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::storage::Buffer;
 use super::{GetError, QueueOf};
+use crate::greenlet::words;
 
 impl<S: Buffer> QueueOf<S> {
     /// A queue that takes any number of items.
@@ -99,7 +100,9 @@ impl<S: Buffer> QueueOf<S> {
     where
         S::Item: Clone,
     {
-        self.items.borrow().first().cloned().ok_or_else(|| self.nothing())
+        // If the clone waited, others would find the items in use.
+        let first = words::without_waiting(|| self.items.borrow().first().cloned());
+        first.ok_or_else(|| self.nothing())
     }
 }
 
@@ -107,7 +110,7 @@ impl<S: Buffer> QueueOf<S> {
 impl<S: Buffer> FromIterator<S::Item> for QueueOf<S> {
     fn from_iter<I: IntoIterator<Item = S::Item>>(items: I) -> Self {
         let queue = Self::unbounded();
-        items.into_iter().for_each(|item| queue.push(item));
+        items.into_iter().for_each(|item| _ = queue.push(item));
         queue
     }
 }

@@ -22,6 +22,7 @@ mod buffer;
 mod channel;
 mod error;
 mod iter;
+mod meeting;
 mod queue_of;
 mod select;
 

@@ -31,8 +31,8 @@ pub struct QueueOf<S: Storage> {
     pub(super) reserved: Cell<usize>,
     /// Each with the item that it wants to put.
     pub(super) putters: WaitQueue<Cell<Option<S::Item>>>,
-    /// Putters whose item is on its way to a getter.
-    pub(super) handing: WaitQueue,
+    /// Putters whose item is on its way to a getter, in the order of these items.
+    pub(super) handing: WaitQueue<S::Ticket>,
     pub(super) shut_down: Cell<bool>,
     /// Items that were put and not yet reported as done.
     pub(super) unfinished: Cell<usize>,
@@ -112,10 +112,7 @@ impl<S: Storage> QueueOf<S> {
         }
         let (hub, until) = (hub::here(), deadline(timeout));
         if S::MEETS && !self.getters.is_empty() {
-            self.push(item);
-            // From here on the item is the getter's, even if this is interrupted.
-            hub.wait(&self.handing, until, "somebody to take its item");
-            return Ok(());
+            return self.hand_over(item, until);
         }
         let pass_on = || self.give_up_place();
         let (woken, offer) =
@@ -141,17 +138,17 @@ impl<S: Storage> QueueOf<S> {
         }
     }
 
-    fn refuse(&self, item: S::Item) -> PutError<S::Item> {
+    pub(super) fn refuse(&self, item: S::Item) -> PutError<S::Item> {
         if self.shut_down.get() { PutError::ShutDown(item) } else { PutError::Full(item) }
     }
 
     #[inline]
-    pub(super) fn push(&self, item: S::Item) {
+    pub(super) fn push(&self, item: S::Item) -> S::Ticket {
         let then = || {
             raise(&self.unfinished);
             self.promise_item();
         };
-        Change::begin(self, then).items().push(item);
+        Change::begin(self, then).items().push(item)
     }
 
     /// Takes an item out; waits while there is none. Once in a while it lets others run though there is
@@ -244,10 +241,10 @@ impl<S: Storage> QueueOf<S> {
     #[inline]
     pub(super) fn pop(&self) -> Option<S::Item> {
         let then = || {
-            if !S::MEETS {
+            if S::MEETS {
+                self.tell_who_handed_it_over();
+            } else {
                 self.promise_place();
-            } else if !self.handing.is_empty() {
-                self.handing.wake_one(hub::here());
             }
         };
         Change::begin(self, then).items().pop()
@@ -294,7 +291,7 @@ impl<S: Storage> QueueOf<S> {
 
     /// Whether every item in the queue is somebody's already.
     #[inline]
-    fn is_claimed(&self) -> bool {
+    pub(super) fn is_claimed(&self) -> bool {
         self.kept() <= self.claimed.get()
     }
 

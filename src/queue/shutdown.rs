@@ -15,6 +15,7 @@ impl<S: Storage> QueueOf<S> {
         // Whoever waits has a hub.
         hub::with_existing(|hub| {
             self.putters.wake_all(hub);
+            self.handing.wake_all(hub);
             // Whoever waits for an item waits because all are claimed. A claim on nothing tells them.
             while self.getters.wake_one(hub) {
                 raise(&self.claimed);

@@ -9,6 +9,9 @@ use crate::greenlet::words;
 pub trait Storage: sealed::Sealed {
     /// What is kept.
     type Item;
+    /// Names an item that may be taken back.
+    #[doc(hidden)]
+    type Ticket: Copy;
     /// Nothing kept yet.
     #[doc(hidden)]
     const EMPTY: Self;
@@ -16,7 +19,7 @@ pub trait Storage: sealed::Sealed {
     #[doc(hidden)]
     const MEETS: bool = false;
     #[doc(hidden)]
-    fn push(&mut self, item: Self::Item);
+    fn push(&mut self, item: Self::Item) -> Self::Ticket;
     /// Takes out the one whose turn it is.
     #[doc(hidden)]
     fn pop(&mut self) -> Option<Self::Item>;
@@ -25,6 +28,16 @@ pub trait Storage: sealed::Sealed {
     fn first(&self) -> Option<&Self::Item>;
     #[doc(hidden)]
     fn count(&self) -> usize;
+    /// Whether an item is still here.
+    #[doc(hidden)]
+    fn holds(&self, _ticket: Self::Ticket) -> bool {
+        true
+    }
+    /// Takes an item out of turn. What has room keeps what it was given.
+    #[doc(hidden)]
+    fn take_back(&mut self, _ticket: Self::Ticket) -> Option<Self::Item> {
+        None
+    }
 }
 
 /// A way to keep items that has room for some of them: all but [`Rendezvous`].
@@ -50,6 +63,7 @@ impl<T> sealed::Sealed for Fifo<T> {}
 impl<T> Buffer for Fifo<T> {}
 impl<T> Storage for Fifo<T> {
     type Item = T;
+    type Ticket = ();
     const EMPTY: Self = Self(VecDeque::new());
 
     #[inline]
@@ -81,6 +95,7 @@ impl<T> sealed::Sealed for Lifo<T> {}
 impl<T> Buffer for Lifo<T> {}
 impl<T> Storage for Lifo<T> {
     type Item = T;
+    type Ticket = ();
     const EMPTY: Self = Self(Vec::new());
 
     #[inline]
@@ -115,18 +130,19 @@ impl<T> sealed::Sealed for Priority<T> {}
 impl<T: Ord> Buffer for Priority<T> {}
 impl<T: Ord> Storage for Priority<T> {
     type Item = T;
+    type Ticket = ();
     const EMPTY: Self = Self { heap: BinaryHeap::new(), next_age: 0 };
 
     fn push(&mut self, item: T) {
         let age = self.next_age;
         self.next_age += 1;
         keep_room(self.heap.len(), self.heap.capacity(), || self.heap.reserve(1));
-        // The order is the user's, and may do what it likes.
-        self.heap.push(Ranked { item, age });
+        // The order is the user's. If it waited, others would find the heap in use.
+        words::without_waiting(|| self.heap.push(Ranked { item, age }));
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.heap.pop().map(|ranked| ranked.item)
+        words::without_waiting(|| self.heap.pop()).map(|ranked| ranked.item)
     }
 
     fn first(&self) -> Option<&T> {
@@ -165,32 +181,56 @@ impl<T: Ord> PartialEq for Ranked<T> {
 
 impl<T: Ord> Eq for Ranked<T> {}
 
-/// No room: only what is on its way to a getter who has been woken.
+/// No room: only what is on its way to a getter who has been woken, first in, first out.
 #[derive(Debug)]
-pub struct Rendezvous<T>(Fifo<T>);
+pub struct Rendezvous<T> {
+    /// Numbered in the order in which they came.
+    items: VecDeque<(u64, T)>,
+    next: u64,
+}
+
+impl<T> Rendezvous<T> {
+    fn place(&self, number: u64) -> Option<usize> {
+        self.items.binary_search_by_key(&number, |(number, _)| *number).ok()
+    }
+}
 
 impl<T> sealed::Sealed for Rendezvous<T> {}
 impl<T> Storage for Rendezvous<T> {
     type Item = T;
-    const EMPTY: Self = Self(Fifo::EMPTY);
+    type Ticket = u64;
+    const EMPTY: Self = Self { items: VecDeque::new(), next: 0 };
     const MEETS: bool = true;
 
     #[inline]
-    fn push(&mut self, item: T) {
-        self.0.push(item);
+    fn push(&mut self, item: T) -> u64 {
+        keep_room(self.items.len(), self.items.capacity(), || self.items.reserve(1));
+        let number = self.next;
+        self.next += 1;
+        self.items.push_back((number, item));
+        number
     }
 
     #[inline]
     fn pop(&mut self) -> Option<T> {
-        self.0.pop()
+        self.items.pop_front().map(|(_, item)| item)
     }
 
     fn first(&self) -> Option<&T> {
-        self.0.first()
+        self.items.front().map(|(_, item)| item)
     }
 
     #[inline]
     fn count(&self) -> usize {
-        self.0.count()
+        self.items.len()
+    }
+
+    fn holds(&self, ticket: u64) -> bool {
+        self.place(ticket).is_some()
+    }
+
+    fn take_back(&mut self, ticket: u64) -> Option<T> {
+        let (_, item) = self.items.remove(self.place(ticket)?)?;
+        Some(item)
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use greenlet::queue::{Channel, GetError, PutError};
-use greenlet::{spawn, yield_now};
+use greenlet::{GreenThread, spawn, yield_now};
 
 use crate::common::{Log, MS, end, repeat_until, settle};
 use crate::{getter, putter};
@@ -85,4 +85,47 @@ fn an_item_on_its_way_through_a_channel_outlives_both_its_putter_and_its_getter(
     assert!(getter.is_finished() && !putter.is_finished(), "nobody has taken it");
     end(&putter);
     assert_eq!(channel.get(), Ok("on its way"));
+}
+
+type Put = Result<(), PutError<u32>>;
+
+/// A channel whose getter is killed after a putter has found it waiting, and before it runs; and that putter.
+fn left_by_its_getter(
+    put: impl FnOnce(&Channel<u32>) -> Put + 'static,
+) -> (Rc<Channel<u32>>, GreenThread<Put>) {
+    let channel = Rc::new(Channel::new());
+    let get = |channel: Rc<Channel<u32>>| spawn(move || channel.get());
+    let getter = get(channel.clone());
+    yield_now();
+    let putter = spawn({
+        let channel = channel.clone();
+        move || put(&channel)
+    });
+    let killer = spawn(move || {
+        getter.kill().unwrap();
+        assert!(getter.join().unwrap_err().is_killed());
+    });
+    killer.join().unwrap();
+    (channel, putter)
+}
+
+#[test]
+fn an_item_whose_getter_is_killed_is_for_the_next_one() {
+    let (channel, putter) = left_by_its_getter(|channel| channel.put(7));
+    settle();
+    assert!(!putter.is_finished(), "nobody has taken its item");
+    assert_eq!(channel.get(), Ok(7));
+    assert_eq!(putter.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn who_hands_an_item_to_one_that_is_killed_gets_it_back_in_the_end() {
+    let (channel, putter) = left_by_its_getter(|channel| channel.put(7));
+    channel.shutdown();
+    assert_eq!(putter.join().unwrap(), Err(PutError::ShutDown(7)));
+    assert_eq!((channel.get(), channel.unfinished()), (Err(GetError::ShutDown), 0));
+
+    let (channel, putter) = left_by_its_getter(|channel| channel.put_timeout(7, MS));
+    assert_eq!(putter.join().unwrap(), Err(PutError::Full(7)));
+    assert_eq!((channel.try_get(), channel.unfinished()), (Err(GetError::Empty), 0));
 }

@@ -166,3 +166,22 @@ fn an_order_that_uses_its_own_queue_is_refused() {
     assert!(payload.downcast_ref::<String>().unwrap().contains("must not use the queue"));
     assert_eq!(QUEUE.with(|queue| queue.len()), 2);
 }
+
+#[test]
+fn a_copy_of_an_item_that_waits_as_it_is_made_fails_where_it_is_asked_for() {
+    struct Waits;
+    impl Clone for Waits {
+        fn clone(&self) -> Self {
+            yield_now();
+            Self
+        }
+    }
+    let queue = Rc::new(Queue::unbounded());
+    queue.try_put(Waits).unwrap();
+    let put = {
+        let queue = queue.clone();
+        spawn(move || queue.put(Waits).is_ok())
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| queue.peek().is_ok())).is_err());
+    assert!(put.join().unwrap());
+}

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::greenlet::words;
 use crate::hub::{Fiber, Node, Ring, WaitQueue, Waitable, Watched};
 use crate::queue::{GetError, PutError, QueueOf, Storage};
 
@@ -173,7 +174,8 @@ impl<'a, W: ?Sized, F> WhenCase<'a, W, F> {
 
 impl<W: Waitable + ?Sized, R, F: FnOnce() -> R> Case<R> for WhenCase<'_, W, F> {
     fn try_now(&self) -> bool {
-        let Watched { is_ready, waiting } = self.what.watched();
+        // If it waited, what has been tried before might come meanwhile, and would not be noticed.
+        let Watched { is_ready, waiting } = words::without_waiting(|| self.what.watched());
         self.waiting.set(Some(waiting));
         is_ready
     }

@@ -14,7 +14,7 @@ pub(super) struct Line {
     pub(super) reserved: usize,
     pub(super) getters: VecDeque<usize>,
     pub(super) putters: VecDeque<(usize, u32)>,
-    pub(super) handing: VecDeque<usize>,
+    pub(super) handing: VecDeque<(usize, u32)>,
     pub(super) joiners: VecDeque<usize>,
     pub(super) shut_down: bool,
     pub(super) unfinished: usize,
@@ -66,13 +66,32 @@ impl World<'_> {
     }
 
     fn pop(&mut self, queue: usize) -> Option<u32> {
-        let item = self.queues[queue].take_item();
-        if self.queues[queue].kind != Kind::Channel {
+        let line = &mut self.queues[queue];
+        let item = line.take_item();
+        if line.kind != Kind::Channel {
             self.promise_place(queue);
-        } else if let Some(putter) = self.queues[queue].handing.pop_front() {
+        } else if let Some(&(putter, handed)) = line.handing.front()
+            && Some(handed) == item
+        {
             self.wake(putter, Woken::Done);
         }
         item
+    }
+
+    /// Whether an item that was handed over is still there, and a getter about to run may take it.
+    pub(super) fn is_undecided(&self, (queue, item): (usize, u32)) -> bool {
+        let line = &self.queues[queue];
+        line.is_claimed() && line.items.contains(&item)
+    }
+
+    /// What has come of an item that was handed over.
+    pub(super) fn settle_handed(&mut self, (queue, item): (usize, u32)) -> Outcome {
+        let line = &mut self.queues[queue];
+        let Some(place) = line.items.iter().position(|other| *other == item) else { return Outcome::Put };
+        line.items.remove(place);
+        let outcome = if line.shut_down { Outcome::Refused(item) } else { Outcome::Full(item) };
+        self.finish(queue, 1);
+        outcome
     }
 
     pub(super) fn take_claimed(&mut self, queue: usize) -> Outcome {
@@ -97,6 +116,9 @@ impl World<'_> {
         while let Some((putter, item)) = self.queues[queue].putters.pop_front() {
             self.wake(putter, Woken::ForPlace(queue, item));
         }
+        while let Some(&(putter, _)) = self.queues[queue].handing.front() {
+            self.wake(putter, Woken::Done);
+        }
         while let Some(getter) = self.queues[queue].getters.pop_front() {
             self.queues[queue].claimed += 1;
             self.wake(getter, Woken::ForItem(queue));
@@ -120,10 +142,12 @@ impl World<'_> {
 
     pub(super) fn leave_all(&mut self, task: usize) {
         for line in &mut self.queues {
-            for waiting in [&mut line.getters, &mut line.handing, &mut line.joiners] {
+            for waiting in [&mut line.getters, &mut line.joiners] {
                 waiting.retain(|other| *other != task);
             }
-            line.putters.retain(|(other, _)| *other != task);
+            for waiting in [&mut line.putters, &mut line.handing] {
+                waiting.retain(|(other, _)| *other != task);
+            }
         }
     }
 

@@ -36,6 +36,8 @@ struct Task {
     state: State,
     /// What it was woken for.
     woken: Option<Woken>,
+    /// The item that it has given to a getter, and the channel.
+    handed: Option<(usize, u32)>,
     interrupts: Vec<Interrupt>,
 }
 
@@ -99,6 +101,7 @@ impl<'a> World<'a> {
                     actions,
                     state: State::Unstarted,
                     woken: None,
+                    handed: None,
                     interrupts: Vec::new(),
                 });
                 self.ready.push_back(Some(self.tasks.len() - 1));
@@ -199,8 +202,9 @@ impl<'a> World<'a> {
                 self.note(Some(task), Outcome::Killed);
             }
             State::Ready | State::Parked => {
-                self.tasks[task].interrupts.retain(|interrupt| *interrupt != Interrupt::Kill);
-                self.tasks[task].interrupts.push(Interrupt::Kill);
+                if !self.tasks[task].interrupts.contains(&Interrupt::Kill) {
+                    self.tasks[task].interrupts.push(Interrupt::Kill);
+                }
                 self.make_ready(task);
             }
         }
@@ -238,6 +242,13 @@ impl<'a> World<'a> {
 
     /// What a task does that has waited; false if it ends.
     fn resume(&mut self, task: usize) -> bool {
+        if self.tasks[task].interrupts.is_empty()
+            && self.tasks[task].handed.is_some_and(|handed| self.is_undecided(handed))
+        {
+            self.leave_all(task);
+            self.ready.push_back(Some(task));
+            return false;
+        }
         let (woken, action) = (self.tasks[task].woken.take(), self.tasks[task].actions[0]);
         self.timers.retain(|timer| ![Timer::Wake(task), Timer::Elapse(task)].contains(timer));
         if self.tasks[task].interrupts.is_empty() {
@@ -245,6 +256,7 @@ impl<'a> World<'a> {
             self.complete(task, outcome);
             return true;
         }
+        self.tasks[task].handed = None;
         let interrupt = self.tasks[task].interrupts.remove(0);
         self.leave_all(task);
         match woken {
@@ -267,6 +279,9 @@ impl<'a> World<'a> {
     fn finish_waiting(&mut self, task: usize, action: Action, woken: Option<Woken>) -> Outcome {
         let offered = self.offered(task);
         self.leave_all(task);
+        if let Some(handed) = self.tasks[task].handed.take() {
+            return self.settle_handed(handed);
+        }
         let outcome = match (woken, action) {
             (Some(Woken::ForItem(queue)), Action::Peek(_)) => {
                 self.give_up_claim(queue);
@@ -344,7 +359,8 @@ impl<'a> World<'a> {
                     self.queues[queue].putters.push_back((task, item));
                 } else {
                     self.push(queue, item);
-                    self.queues[queue].handing.push_back(task);
+                    self.queues[queue].handing.push_back((task, item));
+                    self.tasks[task].handed = Some((queue, item));
                 }
                 self.set_timer(task, limit);
             }
