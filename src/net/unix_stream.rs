@@ -72,7 +72,6 @@ impl UnixStream {
         socket::connect(socket, &address.try_into()?, None).map(|source| Self { source })
     }
 
-    /// A connection in the mode in which [`sys::accept`] returns it.
     /// Whether nobody listens at the address. Does not wait: if the queue there is full, somebody does.
     pub(crate) fn is_refused_at(address: &SocketAddr) -> bool {
         let connect = || {
@@ -82,6 +81,7 @@ impl UnixStream {
         connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
+    /// A connection in the mode in which [`sys::accept`] returns it.
     pub(super) fn accepted(fd: OwnedFd) -> Self {
         Self { source: Source::new(fd) }
     }
