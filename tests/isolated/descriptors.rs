@@ -120,7 +120,7 @@ fn a_socket_is_closed_under_its_reader_although_there_are_no_descriptors_left() 
 #[test]
 fn a_process_is_waited_for_although_there_are_no_descriptors_left() {
     passes("descriptors::a_process_is_waited_for_although_there_are_no_descriptors_left", || {
-        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("1000").kill_on_drop(true).spawn().unwrap();
         let pid = child.id();
         // This thread's hub has its own when there are no more.
         greenlet::yield_now();
