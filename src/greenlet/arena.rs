@@ -16,11 +16,24 @@ use crate::stack::SizeClass;
 #[derive(Default)]
 pub(crate) struct Arena {
     chunks: RefCell<Vec<NonNull<Chunk>>>,
+    /// The memory that chunks are made of. Of the last span some may be to come.
+    spans: RefCell<Vec<Span>>,
     /// The last block that came back, until somebody takes it or the next one comes.
     last: Cell<Option<NonNull<Core>>>,
     /// The first of the chunks that have vacant blocks, linked by their `next`.
     open: Cell<Option<NonNull<Chunk>>>,
 }
+
+/// Memory for neighbours among the chunks. Each by itself would leave a gap before the next one, which is aligned as
+/// well.
+struct Span {
+    start: NonNull<Chunk>,
+    len: usize,
+    used: usize,
+}
+
+/// A span has as many chunks as there are already, but no more than this.
+const LONGEST_SPAN: usize = 64;
 
 /// Blocks, and which of them are vacant.
 #[repr(C)]
@@ -35,12 +48,8 @@ struct Chunk {
 const BLOCKS: usize = 63;
 const ALL: u64 = (1 << BLOCKS) - 1;
 
-/// Aligned such that a block's address tells that of its chunk.
-const CHUNK: Layout =
-    match Layout::from_size_align(size_of::<Chunk>(), size_of::<Chunk>().next_power_of_two()) {
-        Ok(layout) => layout,
-        Err(_) => panic!("a few pages are not too many"),
-    };
+/// A chunk begins at a multiple of this, so a block's address tells that of its chunk.
+const CHUNK: usize = size_of::<Chunk>().next_power_of_two();
 
 impl Arena {
     /// How many blocks are in use. Counts the others.
@@ -89,9 +98,9 @@ impl Arena {
 
     #[inline(never)]
     fn put_away(&self, core: NonNull<Core>) {
-        let start = core.addr().get() & !(CHUNK.align() - 1);
+        let start = core.addr().get() & !(CHUNK - 1);
         // SAFETY: the block is in a chunk, by the word given to `give_back`, and a chunk begins where its alignment
-        // says and stays until the arena goes. `grow` has exposed it.
+        // says and stays until the arena goes. Its span has exposed it.
         let chunk = unsafe { &*ptr::with_exposed_provenance::<Chunk>(start) };
         let place = (core.addr().get() - chunk.blocks.as_ptr().addr()) / size_of::<Core>();
         let others = chunk.vacant.replace(chunk.vacant.get() | 1 << place);
@@ -103,10 +112,7 @@ impl Arena {
     /// Makes a chunk of vacant blocks.
     #[cold]
     pub(crate) fn grow(&self, thread: NonNull<Thread>) {
-        // SAFETY: a chunk has a size.
-        let chunk = NonNull::new(unsafe { alloc(CHUNK) }).unwrap_or_else(|| handle_alloc_error(CHUNK));
-        let chunk = chunk.cast::<Chunk>();
-        chunk.expose_provenance();
+        let chunk = self.fresh_chunk();
         // Piece by piece: this may run on the smallest of stacks.
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe {
@@ -119,6 +125,18 @@ impl Arena {
         // Not before: an allocator may have given blocks back meanwhile.
         // SAFETY: just made, and kept until the arena goes.
         unsafe { chunk.as_ref() }.next.set(self.open.replace(Some(chunk)));
+    }
+
+    /// Memory for a chunk.
+    fn fresh_chunk(&self) -> NonNull<Chunk> {
+        if let Some(chunk) = self.spans.borrow_mut().last_mut().and_then(Span::take) {
+            return chunk;
+        }
+        let mut span = Span::new(self.chunks.borrow().len().clamp(1, LONGEST_SPAN));
+        let chunk = span.take().expect("a span has a chunk");
+        // An allocator may have had another one made meanwhile. What is left of that stays unused.
+        self.spans.borrow_mut().push(span);
+        chunk
     }
 
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves
@@ -145,10 +163,38 @@ impl Drop for Arena {
     fn drop(&mut self) {
         for chunk in self.chunks.take() {
             // SAFETY: made by `grow`. No block is in use, so nobody has a pointer into it.
-            unsafe {
-                ptr::drop_in_place(chunk.as_ptr());
-                dealloc(chunk.as_ptr().cast(), CHUNK);
-            }
+            unsafe { ptr::drop_in_place(chunk.as_ptr()) };
         }
+        self.spans.take().iter().for_each(Span::free);
+    }
+}
+
+impl Span {
+    fn new(len: usize) -> Self {
+        let layout = Self::layout(len);
+        // SAFETY: chunks have a size.
+        let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        let start = start.cast::<Chunk>();
+        start.expose_provenance();
+        Self { start, len, used: 0 }
+    }
+
+    fn layout(len: usize) -> Layout {
+        Layout::from_size_align(len * CHUNK, CHUNK).expect("a few pages are not too many")
+    }
+
+    /// Memory for the next chunk, if there is some left.
+    fn take(&mut self) -> Option<NonNull<Chunk>> {
+        let number = self.used;
+        (number < self.len).then(|| {
+            self.used += 1;
+            // SAFETY: within the span.
+            unsafe { self.start.byte_add(number * CHUNK) }
+        })
+    }
+
+    fn free(&self) {
+        // SAFETY: allocated so, and nobody has a pointer into it: the arena goes.
+        unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) };
     }
 }
