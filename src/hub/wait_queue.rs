@@ -265,6 +265,7 @@ impl<C> WaitQueue<C> {
     }
 
     /// Makes everybody ready who waits now.
+    #[inline]
     pub(crate) fn wake_all(&self, hub: &Hub) {
         while self.wake_one(hub) {}
     }

@@ -83,9 +83,17 @@ impl Hub {
     #[track_caller]
     #[inline(always)]
     pub(crate) fn park_while(&self, waits: impl Fn() -> bool, deadline: Option<Instant>, why: &'static str) {
-        let timer = deadline.map(|deadline| self.wake_at(deadline));
-        while waits() && timer.as_ref().is_none_or(TimerGuard::is_set) {
-            self.park(why);
+        match deadline.map(|deadline| self.wake_at(deadline)) {
+            Some(timer) => {
+                while waits() && timer.is_set() {
+                    self.park(why);
+                }
+            }
+            None => {
+                while waits() {
+                    self.park(why);
+                }
+            }
         }
     }
 

@@ -105,7 +105,7 @@ impl Drop for Body {
 }
 
 /// Parts the greenlet that runs from its task, which has ended.
-#[inline]
+#[inline(always)]
 fn leave(task: Counted) {
     // SAFETY: what is current is alive.
     let core = unsafe { thread::current().as_ref() };
