@@ -121,9 +121,9 @@ impl Hub {
     /// Says whether there may be more events at once. Where a post comes before it would sleep, that goes first,
     /// and it is no poll.
     pub(super) fn poll(&self, now: Instant, timeout: Option<Duration>) -> bool {
-        let timeout = self.look_after_stacks(now, timeout);
+        let mut timeout = self.look_after_stacks(now, timeout);
         let blocks = timeout != Some(Duration::ZERO);
-        if blocks && (self.spin_for_a_post(timeout) || !self.remote.begin_sleep()) {
+        if blocks && (self.spin_for_a_post(now, &mut timeout) || !self.remote.begin_sleep()) {
             return true;
         }
         self.last_poll.set(now);
@@ -139,8 +139,9 @@ impl Hub {
     }
 
     /// Somebody has just begun to wait for another thread, which may be about to answer: where it has been worth it
-    /// before, stays awake for that. Whether there is a post. Events have to wait meanwhile.
-    fn spin_for_a_post(&self, timeout: Option<Duration>) -> bool {
+    /// before, stays awake for that. Whether there is a post. Events have to wait meanwhile, and the time since `now` is
+    /// taken off the timeout.
+    fn spin_for_a_post(&self, now: Instant, timeout: &mut Option<Duration>) -> bool {
         let is_in_time = timeout.is_none_or(|timeout| timeout > PATIENCE);
         if !self.remote_waiters.take_news() || !is_in_time {
             return false;
@@ -148,6 +149,7 @@ impl Hub {
         let mut habit = self.spins.get();
         let came = habit.spin(|| self.remote.has_posts());
         self.spins.set(habit);
+        *timeout = timeout.map(|timeout| timeout.saturating_sub(now.elapsed()));
         came
     }
 
