@@ -164,6 +164,11 @@ pub(crate) fn spend_budget() {
     }
 }
 
+/// Whether this thread has had a hub, and will not have one again: its thread-locals are being destroyed.
+pub(crate) fn has_ended() -> bool {
+    place().is_none() && greenlet_thread::on_thread(|| ENDED.get())
+}
+
 /// Whether the current greenlet can let others run while it waits.
 pub(crate) fn can_wait() -> bool {
     existing().is_some_and(Hub::can_wait)
@@ -220,7 +225,7 @@ impl Hub {
 
     /// Makes this thread's hub. There is none yet.
     fn start(backend: Backend) -> io::Result<NonNull<Hub>> {
-        assert!(!greenlet_thread::on_thread(|| ENDED.get()), "this thread's hub has ended");
+        assert!(!has_ended(), "this thread's hub has ended");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
         let current = greenlet_thread::current();
         let (poller, now) = (Poller::new(backend)?, Instant::now());

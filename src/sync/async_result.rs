@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::hub::{self, WaitQueue, Waitable, Watched};
-use crate::task::{Callbacks, LinkId, spawn};
+use crate::task::{Callbacks, LinkId, spawn_for_nobody};
 use crate::time::deadline;
 
 /// A place for a value or an error that greenlets wait for (gevent's `AsyncResult`, eventlet's
@@ -198,12 +198,12 @@ impl<T: 'static> AsyncResult<T> {
 
     fn start_link(&self, id: LinkId) {
         let this = self.clone();
-        drop(spawn(move || {
+        spawn_for_nobody(move || {
             // An earlier callback may have unlinked this one.
             if let Some(callback) = this.shared.links.take(id) {
                 callback(&this);
             }
-        }));
+        });
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::shared::Counted;
-use super::{Task, spawn};
+use super::{Task, spawn_for_nobody};
 use crate::greenlet::{Greenlet, words};
 use crate::hub;
 
@@ -102,7 +102,7 @@ pub(super) fn call_all(task: &Task, links: &Links) {
 
 fn call_soon(task: &Task, id: LinkId) {
     let due = Due { task: task.clone(), id };
-    drop(spawn(move || due.call()));
+    spawn_for_nobody(move || due.call());
 }
 
 /// One link is through.

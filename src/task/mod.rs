@@ -24,6 +24,7 @@ pub use self::join::{IWait, iwait, join_all, wait};
 pub use self::kill::kill_all;
 pub(crate) use self::links::Callbacks;
 pub use self::links::LinkId;
+pub(crate) use self::spawn::spawn_for_nobody;
 pub use self::spawn::{spawn, spawn_later};
 pub use self::tree::task_tree;
 

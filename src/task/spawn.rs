@@ -21,6 +21,13 @@ pub fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
     start_soon(prepare(new_greenlet(), body))
 }
 
+/// Spawns a task that nobody waits for. Where nothing runs any more, at the very end of a thread, the body is dropped.
+pub(crate) fn spawn_for_nobody(body: impl FnOnce() + 'static) {
+    if !hub::has_ended() {
+        drop(spawn(body));
+    }
+}
+
 /// As [`spawn`], after a delay. A zero delay lets what is ready now run first.
 pub fn spawn_later<T: 'static>(delay: Duration, body: impl FnOnce() -> T + 'static) -> GreenThread<T> {
     start_later(prepare(new_greenlet(), body), delay)
