@@ -6,7 +6,8 @@
 //! before it tries again, so that whoever waits for long pays next to nothing.
 
 use std::hint::spin_loop;
-use std::num::NonZero;
+#[cfg(target_os = "linux")]
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ fn spin(mut has_come: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Whether this process may use more than one.
+/// Whether this thread may run on more than one.
 fn has_processors() -> bool {
     /// How many there are, once somebody has asked. No lock, which a fork might find taken.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -76,9 +77,31 @@ fn has_processors() -> bool {
     if known > 0 {
         return known > 1;
     }
-    let count = thread::available_parallelism().map_or(1, NonZero::get);
+    let count = count_processors();
     COUNT.store(count, Ordering::Relaxed);
     count > 1
+}
+
+/// One system call. What std asks besides is in files, which take stack to read, and are not there in every sandbox.
+#[cfg(target_os = "linux")]
+fn count_processors() -> usize {
+    // SAFETY: a set of bits, which the call fills in.
+    let (result, count) = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        (libc::sched_getaffinity(0, size_of_val(&set), &mut set), libc::CPU_COUNT(&set))
+    };
+    match result {
+        0 => count.cast_unsigned() as usize,
+        // There are more than the set has room for.
+        _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) => usize::MAX,
+        // It is forbidden to ask.
+        _ => 1,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn count_processors() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[cfg(test)]

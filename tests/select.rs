@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenlet::hub::{Waitable, Watched};
 use greenlet::queue::{Channel, GetError, PriorityQueue, PutError, Queue, Select};
 use greenlet::sync::{AsyncResult, Event};
-use greenlet::{TimeoutError, join_all, sleep, spawn, with_timeout, yield_now};
+use greenlet::{TimeoutError, join_all, sleep, spawn, wait, with_timeout, yield_now};
 
 use common::{FOREVER, MS, end, repeat_until, settle};
 
@@ -363,6 +363,7 @@ fn what_is_waited_for_cannot_wait_as_it_is_asked() {
     let select = || Select::new().get(&queue, |_| ()).when(&waits, || ()).wait();
     let message = catch_unwind(AssertUnwindSafe(select)).unwrap_err();
     assert_eq!(message.downcast_ref::<&str>(), Some(&"a callback of the hub cannot wait"));
+    assert!(catch_unwind(AssertUnwindSafe(|| wait([&waits], None, None).len())).is_err());
     put.join().unwrap().unwrap();
     assert_eq!(queue.try_get(), Ok(1));
 }

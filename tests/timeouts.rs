@@ -430,6 +430,20 @@ fn an_error_that_nobody_is_left_for_troubles_nobody_as_it_is_dropped() {
         let _timeout = timeout.join().unwrap();
         spawn(|| sleep(5 * MS)).join().unwrap();
         sleep(5 * MS);
+        // Its greenlet has ended, and is still there.
+        let ended = Rc::new(RefCell::new(None));
+        let timeout = spawn({
+            let ended = ended.clone();
+            move || {
+                ended.replace(Some(Greenlet::<()>::current()));
+                let timeout = Timeout::raising(MS, move || Troubles(trouble));
+                timeout.start().unwrap();
+                timeout
+            }
+        });
+        let _timeout = timeout.join().unwrap();
+        sleep(5 * MS);
+        assert!(ended.take().unwrap().is_dead());
     }
 }
 

@@ -3,7 +3,7 @@
 //! No system can tell when a disk will be ready. So what asks one is done by a thread of the
 //! [shared pool](crate::pool::ThreadPool::shared), and only the calling greenlet waits (gevent's
 //! `FileObjectThread`, eventlet's `tpool`). On Linux, what the page cache has is read at once, with no
-//! thread. Everything here is called as in [`std::fs`] and does the same.
+//! thread, but for the end of a file. Everything here is called as in [`std::fs`] and does the same.
 //!
 //! A call takes some ten microseconds more than std's own, for the way to the thread and back. It is
 //! worth it where a disk, a network file system or a busy device might keep the whole thread waiting;

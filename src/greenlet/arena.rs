@@ -132,7 +132,8 @@ impl Arena {
         if let Some(chunk) = self.spans.borrow_mut().last_mut().and_then(Span::take) {
             return chunk;
         }
-        let mut span = Span::new(self.chunks.borrow().len().clamp(1, LONGEST_SPAN));
+        let len = self.chunks.borrow().len().clamp(1, LONGEST_SPAN);
+        let mut span = Span::new(len);
         let chunk = span.take().expect("a span has a chunk");
         // An allocator may have had another one made meanwhile. What is left of that stays unused.
         self.spans.borrow_mut().push(span);

@@ -40,7 +40,7 @@ use super::wait_queue::Node;
 use super::{BUDGET, Cause, Fiber, FiberState, Hub, Interrupt, existing};
 use crate::greenlet::tag::Wake;
 use crate::greenlet::words::{self, Hold};
-use crate::greenlet::{Raised, storage, switching, thread};
+use crate::greenlet::{Raised, life, storage, switching, thread};
 
 /// There is something to read, or the end of it: `POLLIN` of `poll(2)`.
 pub const POLLIN: i16 = libc::POLLIN;
@@ -103,7 +103,8 @@ pub fn yield_now() -> Ended {
     }
 }
 
-/// Waits until `deadline`, or until interrupted.
+/// Waits until `deadline`, or until interrupted. It may be [`Woken`](Ended::Woken) before, by a signal, or for something
+/// that has been taken back.
 pub fn sleep_until(deadline: Instant) -> Ended {
     match hub_at_rest() {
         Some(hub) if hub.current().has_interrupts() => hub.refuse(),
@@ -212,7 +213,9 @@ impl Hub {
             // Nothing has moved: the thread is ending.
             Err(raised) if raised.refusal().is_some() => raised.discard(),
             Err(raised) => {
-                drop(me.add_interrupt(Interrupt::Unwind(Cause::Kill, raised.into_payload())));
+                let replaced = me.add_interrupt(Interrupt::Unwind(Cause::Kill, raised.into_payload()));
+                // SAFETY: what is current is alive.
+                life::quietly(unsafe { me.core().as_ref() }, || drop(replaced));
             }
         }
         Ended::Interrupted
@@ -312,7 +315,7 @@ impl Sleeper {
     }
 
     /// Waits until it is woken, which it may have been before; or until `deadline`; or until the greenlet
-    /// is interrupted while it waits. What was due before does not end the wait: a lock is waited for to
+    /// is interrupted while it waits. It may return as if woken when it was not: look again. What was due before does not end the wait: a lock is waited for to
     /// the end. Only when the thread ends is a wait cut short, and who then waits again and again is left
     /// behind: another thread may give a lock back, but what never comes must not keep the program.
     pub fn sleep(self: std::pin::Pin<&Self>, deadline: Option<Instant>) -> Ended {

@@ -129,10 +129,11 @@ impl Signals {
 
     /// In a forked child, has its hub rung for.
     fn hang_anew(&self) {
-        if let Some(listening) = &mut *self.listening.borrow_mut()
-            && listening.bell.is_left_behind()
-        {
-            listening.bell = Hung::new();
+        if self.listening.borrow().as_ref().is_some_and(|listening| listening.bell.is_left_behind()) {
+            let mut bell = Hung::new();
+            if let Some(listening) = &mut *self.listening.borrow_mut() {
+                std::mem::swap(&mut listening.bell, &mut bell);
+            }
         }
     }
 

@@ -101,12 +101,14 @@ impl Task {
         in_time
     }
 
-    /// A link that waited for all links of its task would wait for itself.
+    /// A link that waited for all links of its task would wait for itself. One that was killed unwinds at the attempt.
     #[track_caller]
     fn refuse_its_links(&self) {
         let current = Greenlet::<()>::current().id();
-        let is_link = self.shared.rare().is_some_and(|rare| rare.links.is_called_by(current));
-        assert!(!is_link, "a link cannot take the result of its own task: it is called before that");
+        if self.shared.rare().is_some_and(|rare| rare.links.is_called_by(current)) {
+            hub::here().current().raise_interrupt();
+            panic!("a link cannot take the result of its own task: it is called before that");
+        }
     }
 
     /// Nobody can wait for its own end, but one who was killed unwinds at the attempt.

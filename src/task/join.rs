@@ -3,6 +3,7 @@
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
+use crate::greenlet::words;
 use crate::hub::{Waitable, Watch};
 use crate::time::deadline;
 
@@ -78,8 +79,10 @@ pub fn iwait<W: Waitable>(objects: impl IntoIterator<Item = W>) -> IWait<W> {
     let objects: Vec<_> = objects.into_iter().map(Some).collect();
     let mut watch = Watch::with_capacity(objects.len());
     for (place, object) in objects.iter().flatten().enumerate() {
+        // If it waited, it might be woken between its answer and its watch.
+        let watched = words::without_waiting(|| object.watched());
         // SAFETY: the object stays in its place until it is found or the watch is dropped.
-        let token = unsafe { watch.add(object.watched()) };
+        let token = unsafe { watch.add(watched) };
         debug_assert_eq!(token, place);
     }
     IWait { watch, objects, until: None }

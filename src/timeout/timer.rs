@@ -226,18 +226,21 @@ struct Fire {
 impl Fire {
     fn fire(self, hub: &Hub) {
         let Self { id, limit, payload, target } = self;
-        let Some(greenlet) = target.upgrade() else {
-            // SAFETY: what is current is alive.
-            let current = unsafe { thread::current().as_ref() };
-            // Its destructor may be anybody's, and who runs now has nothing to do with it.
-            return life::quietly(current, || drop(payload));
+        let greenlet = target.upgrade();
+        let record = greenlet.as_ref().and_then(|greenlet| {
+            // SAFETY: kept by the handle; a record is there as long as the block names it.
+            unsafe { greenlet.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() }
+        });
+        let raise = || match record {
+            Some(fiber) => {
+                let payload = payload.unwrap_or_else(|| Box::new(Expired { id, limit }));
+                hub.interrupt(fiber, Interrupt::Unwind(Cause::Timeout(id), payload));
+            }
+            None => drop(payload),
         };
-        // SAFETY: kept by the handle; a record is there as long as the block names it.
-        let record = unsafe { greenlet.core_ptr().as_ref().record.get().cast::<Fiber>().as_ref() };
-        if let Some(fiber) = record {
-            let payload = payload.unwrap_or_else(|| Box::new(Expired { id, limit }));
-            hub.interrupt(fiber, Interrupt::Unwind(Cause::Timeout(id), payload));
-        }
+        // The destructor of an error may be anybody's, and who runs now has nothing to do with it.
+        // SAFETY: what is current is alive.
+        life::quietly(unsafe { thread::current().as_ref() }, raise);
     }
 }
 

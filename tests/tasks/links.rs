@@ -309,3 +309,24 @@ fn a_link_that_takes_the_result_of_its_own_task_is_told_that_it_cannot() {
     let is_it = |(_, text): &(_, String)| text.contains("a link cannot take the result of its own task");
     assert!(told.iter().any(is_it), "{told:?}");
 }
+
+#[test]
+fn a_link_that_was_killed_is_killed_where_it_would_wait_for_itself() {
+    let (slot, linker) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None)));
+    let task = spawn(|| 1);
+    let handle = Task::clone(&task);
+    handle.link({
+        let (slot, linker) = (slot.clone(), linker.clone());
+        move |_| {
+            let myself = Task::current().unwrap();
+            linker.replace(Some(myself.clone()));
+            myself.kill().unwrap();
+            let task: GreenThread<i32> = slot.take().unwrap();
+            drop(task.join());
+        }
+    });
+    slot.replace(Some(task));
+    assert!(handle.wait(None));
+    (0..10).for_each(|_| yield_now());
+    assert!(linker.take().unwrap().is_successful());
+}
