@@ -2,13 +2,13 @@
 //!
 //! The rows of `test_leaks.py` and `test_greenlet.py` about that; see `tests/original/main.rs`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use greenlet::{Greenlet, State, SwitchError};
 
-use crate::heap::allocated;
-use crate::{is_emulated, isolated, stderr};
+use crate::heap::{allocated, meanwhile};
+use crate::{is_emulated, isolated, passes, stderr};
 
 /// How often a test has done it all when it says that memory stays flat.
 pub(crate) const CYCLES: u32 = match () {
@@ -176,4 +176,26 @@ fn a_greenlet_that_cannot_have_a_stack_stays_unstarted_and_may_be_tried_again() 
         assert_eq!(child.switch(1), 2);
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn an_allocator_may_make_greenlets_while_it_makes_room_for_some() {
+    thread_local! {
+        static MADE: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
+    }
+    passes("leaks::an_allocator_may_make_greenlets_while_it_makes_room_for_some", || {
+        let make = || {
+            let g = Greenlet::new(|()| ());
+            g.switch(());
+            MADE.with_borrow_mut(|made| made.push(g));
+        };
+        let greenlets: Vec<_> = (0..1000)
+            .map(|_| {
+                meanwhile(make);
+                Greenlet::<()>::new(|()| ())
+            })
+            .collect();
+        assert!(MADE.take().len() > 1, "that was asked for more than once");
+        greenlets.iter().for_each(|g| g.switch(()));
+    });
 }

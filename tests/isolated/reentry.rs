@@ -12,7 +12,6 @@ use greenlet::queue::{Queue, Select};
 use greenlet::sync::Event;
 use greenlet::{Greenlet, Task, WeakGreenlet, spawn, spawn_later, trace, yield_now};
 
-use crate::heap::meanwhile;
 use crate::passes;
 
 #[test]
@@ -304,27 +303,5 @@ fn a_case_that_wakes_another_one_when_it_is_asked_is_waited_for_all_the_same() {
             .wait_timeout(Duration::from_secs(30));
         assert_eq!(woken, Some("the first"));
         setter.join().unwrap();
-    });
-}
-
-#[test]
-fn an_allocator_may_make_greenlets_while_it_makes_room_for_some() {
-    thread_local! {
-        static MADE: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
-    }
-    passes("reentry::an_allocator_may_make_greenlets_while_it_makes_room_for_some", || {
-        let make = || {
-            let g = Greenlet::new(|()| ());
-            g.switch(());
-            MADE.with_borrow_mut(|made| made.push(g));
-        };
-        let greenlets: Vec<_> = (0..1000)
-            .map(|_| {
-                meanwhile(make);
-                Greenlet::<()>::new(|()| ())
-            })
-            .collect();
-        assert!(MADE.take().len() > 1, "that was asked for more than once");
-        greenlets.iter().for_each(|g| g.switch(()));
     });
 }

@@ -5,10 +5,9 @@
 use std::cell::RefCell;
 use std::process::Output;
 
-use greenlet::sync::AsyncResult;
-use greenlet::{GreenThread, Greenlet, State, SwitchError, spawn, trace};
+use greenlet::{Greenlet, State, SwitchError, trace};
 
-use crate::{isolated, passes, stderr};
+use crate::{isolated, stderr};
 
 thread_local! {
     static KEPT: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
@@ -197,34 +196,4 @@ fn an_exit_handler_that_runs_on_another_thread_finds_that_threads_greenlets() {
     );
     assert_said(&output, &[FOUND]);
     assert!(!String::from_utf8_lossy(&output.stdout).contains("does not exit"));
-}
-
-#[test]
-fn a_link_that_is_made_after_the_end_of_the_hub_is_dropped() {
-    let test = "shutdown::a_link_that_is_made_after_the_end_of_the_hub_is_dropped";
-    passes(test, || {
-        struct LinksLate(RefCell<Option<GreenThread<()>>>);
-        impl Drop for LinksLate {
-            fn drop(&mut self) {
-                let task = self.0.take().unwrap();
-                assert!(task.is_finished());
-                task.link(|_| unreachable!("nothing runs here"));
-                let result = AsyncResult::<i32>::new();
-                result.link(|_| unreachable!("nothing runs here"));
-                assert_eq!(result.set(1), Ok(()));
-            }
-        }
-        thread_local! {
-            static LINKS_LATE: LinksLate = const { LinksLate(RefCell::new(None)) };
-        }
-        let thread = std::thread::spawn(|| {
-            // Before the hub is made, and so destroyed after it.
-            LINKS_LATE.with(|late| {
-                let task = spawn(|| ());
-                assert!(task.wait(None));
-                late.0.replace(Some(task));
-            });
-        });
-        thread.join().unwrap();
-    });
 }

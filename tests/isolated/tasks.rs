@@ -5,10 +5,11 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
-use greenlet::Greenlet;
+use greenlet::sync::AsyncResult;
+use greenlet::{GreenThread, Greenlet, spawn};
 
 use crate::leaks::limit_address_space;
-use crate::{isolated, stderr};
+use crate::{isolated, passes, stderr};
 
 #[test]
 fn exiting_from_within_a_task_is_orderly() {
@@ -94,4 +95,34 @@ fn a_backend_that_does_not_exist_is_named() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_link_that_is_made_after_the_end_of_the_hub_is_dropped() {
+    let test = "tasks::a_link_that_is_made_after_the_end_of_the_hub_is_dropped";
+    passes(test, || {
+        struct LinksLate(RefCell<Option<GreenThread<()>>>);
+        impl Drop for LinksLate {
+            fn drop(&mut self) {
+                let task = self.0.take().unwrap();
+                assert!(task.is_finished());
+                task.link(|_| unreachable!("nothing runs here"));
+                let result = AsyncResult::<i32>::new();
+                result.link(|_| unreachable!("nothing runs here"));
+                assert_eq!(result.set(1), Ok(()));
+            }
+        }
+        thread_local! {
+            static LINKS_LATE: LinksLate = const { LinksLate(RefCell::new(None)) };
+        }
+        let thread = std::thread::spawn(|| {
+            // Before the hub is made, and so destroyed after it.
+            LINKS_LATE.with(|late| {
+                let task = spawn(|| ());
+                assert!(task.wait(None));
+                late.0.replace(Some(task));
+            });
+        });
+        thread.join().unwrap();
+    });
 }
