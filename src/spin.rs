@@ -69,7 +69,7 @@ fn spin(mut has_come: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Whether this thread may run on more than one.
+/// Whether this process may use more than one.
 fn has_processors() -> bool {
     /// How many there are, once somebody has asked. No lock, which a fork might find taken.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -82,13 +82,14 @@ fn has_processors() -> bool {
     count > 1
 }
 
-/// One system call. What std asks besides is in files, which take stack to read, and are not there in every sandbox.
+/// Those of the process's first thread: a hub may have a processor of its own, and who answers it another one. One
+/// system call. What std asks besides is in files, which take stack to read, and are not there in every sandbox.
 #[cfg(target_os = "linux")]
 fn count_processors() -> usize {
-    // SAFETY: a set of bits, which the call fills in.
+    // SAFETY: the set is plain bits, for which zeros are right, and the call is told how many it may fill in.
     let (result, count) = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        (libc::sched_getaffinity(0, size_of_val(&set), &mut set), libc::CPU_COUNT(&set))
+        (libc::sched_getaffinity(libc::getpid(), size_of_val(&set), &mut set), libc::CPU_COUNT(&set))
     };
     match result {
         0 => count.cast_unsigned() as usize,
@@ -106,6 +107,11 @@ fn count_processors() -> usize {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::thread;
+
+    #[cfg(target_os = "linux")]
+    use super::count_processors;
     use super::{Habit, MOST_DOUBLINGS, has_processors, spin};
 
     /// How many sleeps are passed over before the next try.
@@ -122,6 +128,26 @@ mod tests {
         };
         assert!(spin(comes_at_the_third));
         assert_eq!(looks, 3);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_has_a_processor_to_itself_knows_of_the_others() {
+        let of_the_process = count_processors();
+        let on_one = thread::spawn(|| {
+            // SAFETY: a set of plain bits, of this size; the thread is this one.
+            let result = unsafe {
+                let mut set: libc::cpu_set_t = std::mem::zeroed();
+                libc::sched_getaffinity(0, size_of_val(&set), &mut set);
+                let first = (0..libc::CPU_SETSIZE as usize).find(|&cpu| libc::CPU_ISSET(cpu, &set));
+                libc::CPU_ZERO(&mut set);
+                libc::CPU_SET(first.expect("it runs somewhere"), &mut set);
+                libc::sched_setaffinity(0, size_of_val(&set), &set)
+            };
+            assert_eq!(result, 0);
+            count_processors()
+        });
+        assert_eq!(on_one.join().unwrap(), of_the_process);
     }
 
     #[test]

@@ -172,33 +172,30 @@ fn with_hub() {
 }
 
 fn thread(run: &mut Run) {
-    with_hub();
     let (answer, answers) = threads::channel();
     let (ask, thread) = echo_thread(move |n| answer.send(n).expect("its receiver is there"));
-    run.iter(|| {
-        for n in 0..CALLS {
-            ask.send(n).expect("the thread is there");
-            assert_eq!(answers.recv(), Ok(n));
-        }
-    });
-    drop(ask);
+    calls(run, move |n| ask.send(n).expect("the thread is there"), &answers);
     thread.join().expect("it does not panic");
 }
 
 fn scheduler(run: &mut Run) {
-    with_hub();
     let (ask, asked) = threads::channel();
     let (answer, answers) = threads::channel();
     let echo = move || asked.iter().for_each(|n: u64| answer.send(n).expect("its receiver is there"));
     let thread = std::thread::spawn(move || spawn(echo).join());
+    calls(run, move |n| ask.send(n).expect("the thread is there"), &answers);
+    thread.join().expect("it does not panic").expect("nor does its task");
+}
+
+/// Asks and waits for the answer, again and again. At the end nobody can ask any more.
+fn calls(run: &mut Run, ask: impl Fn(u64), answers: &threads::Receiver<u64>) {
+    with_hub();
     run.iter(|| {
         for n in 0..CALLS {
-            ask.send(n).expect("the thread is there");
+            ask(n);
             assert_eq!(answers.recv(), Ok(n));
         }
     });
-    drop(ask);
-    thread.join().expect("it does not panic").expect("nor does its task");
 }
 
 fn pool(run: &mut Run) {

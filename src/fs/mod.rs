@@ -5,7 +5,8 @@
 //! `FileObjectThread`, eventlet's `tpool`). On Linux, what the page cache has is read at once, with no
 //! thread, but for the end of a file. Everything here is called as in [`std::fs`] and does the same.
 //!
-//! A call takes some ten microseconds more than std's own, for the way to the thread and back. It is
+//! A call takes more than std's own for the way to the thread and back: a microsecond or two where one follows
+//! soon after another, and tens where the thread has to be woken. It is
 //! worth it where a disk, a network file system or a busy device might keep the whole thread waiting;
 //! a program that reads its settings at the start can do that by std.
 //!

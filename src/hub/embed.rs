@@ -315,9 +315,11 @@ impl Sleeper {
     }
 
     /// Waits until it is woken, which it may have been before; or until `deadline`; or until the greenlet
-    /// is interrupted while it waits. It may return as if woken when it was not: look again. What was due before does not end the wait: a lock is waited for to
-    /// the end. Only when the thread ends is a wait cut short, and who then waits again and again is left
-    /// behind: another thread may give a lock back, but what never comes must not keep the program.
+    /// is interrupted while it waits. It may return as if woken when it was not: look again.
+    ///
+    /// What was due before does not end the wait: a lock is waited for to the end. Only when the thread ends
+    /// is a wait cut short, and who then waits again and again is left behind: another thread may give a lock
+    /// back, but what never comes must not keep the program.
     pub fn sleep(self: std::pin::Pin<&Self>, deadline: Option<Instant>) -> Ended {
         let Some(hub) = hub_at_rest() else { return Ended::Woken };
         let _counted = OneMore::of(&hub.sleepers);

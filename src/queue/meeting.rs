@@ -13,8 +13,8 @@ impl<S: Storage> QueueOf<S> {
         let ticket = self.push(item);
         let hub = hub::here();
         hub.wait_with(ticket, &self.handing, until, "somebody to take its item", &|| ());
-        // A getter who was woken for it is about to run, or to be unwound: it takes the item, or gives up its claim. No
-        // line to wait in for that, as it is the next round's; only a trace hook that waits could make it later.
+        // A getter who was woken for it is about to run, or to be unwound: it takes the item, or gives up its claim.
+        // That is over in a round, unless a trace hook makes the getter wait before, so there is no line for it.
         while self.is_claimed() && self.items.borrow().holds(ticket) {
             hub.yield_now();
         }

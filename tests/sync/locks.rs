@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::sync::{Condvar, Event, Mutex, RLock, RwLock, Semaphore};
-use greenlet::{Timeout, join_all, sleep, spawn, trace, yield_now};
+use greenlet::sync::{Condvar, Event, Mutex, MutexGuard, RLock, RwLock, Semaphore};
+use greenlet::{GreenThread, Timeout, join_all, sleep, spawn, trace, yield_now};
 
 use crate::common::{FOREVER, Log, MS, end, settle};
 
@@ -224,10 +224,18 @@ fn whenever_it_runs(task: u64, hook: impl Fn() + 'static) {
     });
 }
 
+/// Of a task that pushes its own word when it has the lock.
+fn comes_after_the_holder(task: GreenThread<()>, mut held: MutexGuard<'_, Vec<&str>>) {
+    assert!(!task.is_finished() && held.is_empty());
+    held.push("holder");
+    drop(held);
+    task.join().unwrap();
+}
+
 #[test]
 fn who_was_woken_to_be_unwound_and_is_not_waits_on_for_the_lock() {
     let mutex = Rc::new(Mutex::new(Vec::new()));
-    let mut held = mutex.lock();
+    let held = mutex.lock();
     let timeout = Rc::new(RefCell::new(None));
     let task = spawn({
         let (mutex, timeout) = (mutex.clone(), timeout.clone());
@@ -250,10 +258,7 @@ fn who_was_woken_to_be_unwound_and_is_not_waits_on_for_the_lock() {
     fired.wait();
     settle();
     trace::clear();
-    held.push("holder");
-    drop(held);
-    task.join().unwrap();
-    assert_eq!(*mutex.lock(), ["holder", "task"]);
+    comes_after_the_holder(task, held);
 }
 
 #[test]
@@ -293,7 +298,7 @@ fn a_signal_that_ends_calls_of_a_c_library_gives_nobody_a_lock() {
     use greenlet::hub::embed::{OnSignal, note_signal, until_signal};
 
     let mutex = Rc::new(Mutex::new(Vec::new()));
-    let mut held = mutex.lock();
+    let held = mutex.lock();
     let task = spawn({
         let mutex = mutex.clone();
         move || until_signal(OnSignal::End, |_| mutex.lock().push("task"))
@@ -301,10 +306,7 @@ fn a_signal_that_ends_calls_of_a_c_library_gives_nobody_a_lock() {
     yield_now();
     note_signal(true);
     settle();
-    held.push("holder");
-    drop(held);
-    task.join().unwrap();
-    assert_eq!(*mutex.lock(), ["holder", "task"]);
+    comes_after_the_holder(task, held);
 }
 
 #[test]

@@ -186,15 +186,7 @@ fn over(run: &mut Run, count: u64) {
 fn thread(run: &mut Run) {
     let (answer, answers) = channel::unbounded();
     let (ask, thread) = echo_thread(move |n| answer.try_send(n).expect("its receiver is there"));
-    run.iter(|| {
-        smol::block_on(async {
-            for n in 0..CALLS {
-                ask.send(n).expect("the thread is there");
-                assert_eq!(answers.recv().await, Ok(n));
-            }
-        });
-    });
-    drop(ask);
+    calls(run, move |n| ask.send(n).expect("the thread is there"), &answers);
     thread.join().expect("it does not panic");
 }
 
@@ -207,16 +199,20 @@ fn scheduler(run: &mut Run) {
         }
     };
     let thread = std::thread::spawn(|| smol::block_on(echo));
+    calls(run, move |n| ask.try_send(n).expect("the thread is there"), &answers);
+    thread.join().expect("it does not panic");
+}
+
+/// Asks and waits for the answer, again and again. At the end nobody can ask any more.
+fn calls(run: &mut Run, ask: impl Fn(u64), answers: &channel::Receiver<u64>) {
     run.iter(|| {
         smol::block_on(async {
             for n in 0..CALLS {
-                ask.try_send(n).expect("the thread is there");
+                ask(n);
                 assert_eq!(answers.recv().await, Ok(n));
             }
         });
     });
-    drop(ask);
-    thread.join().expect("it does not panic");
 }
 
 fn pool(run: &mut Run) {

@@ -183,41 +183,36 @@ fn over(run: &mut Run, count: u64) {
 }
 
 fn thread(run: &mut Run) {
-    let runtime = runtime();
-    let (answer, mut answers) = mpsc::unbounded_channel();
+    let (answer, answers) = mpsc::unbounded_channel();
     let (ask, thread) = echo_thread(move |n| answer.send(n).expect("its receiver is there"));
-    run.iter(|| {
-        runtime.block_on(async {
-            for n in 0..CALLS {
-                ask.send(n).expect("the thread is there");
-                assert_eq!(answers.recv().await, Some(n));
-            }
-        });
-    });
-    drop(ask);
+    calls(run, move |n| ask.send(n).expect("the thread is there"), answers);
     thread.join().expect("it does not panic");
 }
 
 fn scheduler(run: &mut Run) {
     let (ask, mut asked) = mpsc::unbounded_channel();
-    let (answer, mut answers) = mpsc::unbounded_channel();
+    let (answer, answers) = mpsc::unbounded_channel();
     let echo = async move {
         while let Some(n) = asked.recv().await {
             answer.send(n).expect("its receiver is there");
         }
     };
     let thread = std::thread::spawn(|| runtime().block_on(echo));
+    calls(run, move |n| ask.send(n).expect("the thread is there"), answers);
+    thread.join().expect("it does not panic");
+}
+
+/// Asks and waits for the answer, again and again. At the end nobody can ask any more.
+fn calls(run: &mut Run, ask: impl Fn(u64), mut answers: mpsc::UnboundedReceiver<u64>) {
     let runtime = runtime();
     run.iter(|| {
         runtime.block_on(async {
             for n in 0..CALLS {
-                ask.send(n).expect("the thread is there");
+                ask(n);
                 assert_eq!(answers.recv().await, Some(n));
             }
         });
     });
-    drop(ask);
-    thread.join().expect("it does not panic");
 }
 
 fn pool(run: &mut Run) {
