@@ -4,36 +4,24 @@
 //! other gives out what it has, from the low end: where many greenlets are made at once, after others have ended
 //! in whatever order, the processor still finds the next block before it is asked for.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
 use super::core::{Core, Phase};
+use super::spans::{Span, Spans};
 use super::thread::Thread;
 use crate::stack::SizeClass;
 
 /// The control blocks of one thread. Blocks never move, and go away with the arena.
-#[derive(Default)]
 pub(crate) struct Arena {
     chunks: RefCell<Vec<NonNull<Chunk>>>,
-    /// The memory that chunks are made of. Of the last span some may be to come.
-    spans: RefCell<Vec<Span>>,
+    /// The memory that they are made of.
+    spans: Spans<Chunk>,
     /// The last block that came back, until somebody takes it or the next one comes.
     last: Cell<Option<NonNull<Core>>>,
     /// The first of the chunks that have vacant blocks, linked by their `next`.
     open: Cell<Option<NonNull<Chunk>>>,
 }
-
-/// Memory for neighbours among the chunks. Each by itself would leave a gap before the next one, which is aligned as
-/// well.
-struct Span {
-    start: NonNull<Chunk>,
-    len: usize,
-    used: usize,
-}
-
-/// A span has as many chunks as there are already, but no more than this.
-const LONGEST_SPAN: usize = 64;
 
 /// Blocks, and which of them are vacant.
 #[repr(C)]
@@ -41,6 +29,8 @@ struct Chunk {
     /// A bit for each. The last block to come back has none.
     vacant: Cell<u64>,
     next: Cell<Option<NonNull<Chunk>>>,
+    /// Where its memory is from.
+    span: NonNull<Span<Chunk>>,
     blocks: [Core; BLOCKS],
 }
 
@@ -48,10 +38,16 @@ struct Chunk {
 const BLOCKS: usize = 63;
 const ALL: u64 = (1 << BLOCKS) - 1;
 
-/// A chunk begins at a multiple of this, so a block's address tells that of its chunk.
-const CHUNK: usize = size_of::<Chunk>().next_power_of_two();
-
 impl Arena {
+    pub(crate) const fn new() -> Self {
+        Self {
+            chunks: RefCell::new(Vec::new()),
+            spans: Spans::new(),
+            last: Cell::new(None),
+            open: Cell::new(None),
+        }
+    }
+
     /// How many blocks are in use. Counts the others.
     pub(crate) fn in_use(&self) -> usize {
         let chunks = self.chunks.borrow();
@@ -98,10 +94,8 @@ impl Arena {
 
     #[inline(never)]
     fn put_away(&self, core: NonNull<Core>) {
-        let start = core.addr().get() & !(CHUNK - 1);
-        // SAFETY: the block is in a chunk, by the word given to `give_back`, and a chunk begins where its alignment
-        // says and stays until the arena goes. Its span has exposed it.
-        let chunk = unsafe { &*ptr::with_exposed_provenance::<Chunk>(start) };
+        // SAFETY: the block is in a chunk, by the word given to `give_back`, and that stays until the arena goes.
+        let chunk = unsafe { &*Spans::<Chunk>::chunk_of(core.addr().get()) };
         let place = (core.addr().get() - chunk.blocks.as_ptr().addr()) / size_of::<Core>();
         let others = chunk.vacant.replace(chunk.vacant.get() | 1 << place);
         if others == 0 {
@@ -112,12 +106,13 @@ impl Arena {
     /// Makes a chunk of vacant blocks.
     #[cold]
     pub(crate) fn grow(&self, thread: NonNull<Thread>) {
-        let chunk = self.fresh_chunk();
+        let (chunk, span) = self.spans.take();
         // Piece by piece: this may run on the smallest of stacks.
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe {
             (&raw mut (*chunk.as_ptr()).vacant).write(Cell::new(ALL));
             (&raw mut (*chunk.as_ptr()).next).write(Cell::new(None));
+            (&raw mut (*chunk.as_ptr()).span).write(span);
             let first = (&raw mut (*chunk.as_ptr()).blocks).cast::<Core>();
             (0..BLOCKS).for_each(|n| first.add(n).write(Core::vacant(thread, SizeClass::DEFAULT)));
         }
@@ -125,19 +120,6 @@ impl Arena {
         // Not before: an allocator may have given blocks back meanwhile.
         // SAFETY: just made, and kept until the arena goes.
         unsafe { chunk.as_ref() }.next.set(self.open.replace(Some(chunk)));
-    }
-
-    /// Memory for a chunk.
-    fn fresh_chunk(&self) -> NonNull<Chunk> {
-        if let Some(chunk) = self.spans.borrow_mut().last_mut().and_then(Span::take) {
-            return chunk;
-        }
-        let len = self.chunks.borrow().len().clamp(1, LONGEST_SPAN);
-        let mut span = Span::new(len);
-        let chunk = span.take().expect("a span has a chunk");
-        // An allocator may have had another one made meanwhile. What is left of that stays unused.
-        self.spans.borrow_mut().push(span);
-        chunk
     }
 
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves
@@ -164,38 +146,11 @@ impl Drop for Arena {
     fn drop(&mut self) {
         for chunk in self.chunks.take() {
             // SAFETY: made by `grow`. No block is in use, so nobody has a pointer into it.
-            unsafe { ptr::drop_in_place(chunk.as_ptr()) };
+            unsafe {
+                let span = chunk.as_ref().span;
+                ptr::drop_in_place(chunk.as_ptr());
+                self.spans.give_back(chunk, span);
+            }
         }
-        self.spans.take().iter().for_each(Span::free);
-    }
-}
-
-impl Span {
-    fn new(len: usize) -> Self {
-        let layout = Self::layout(len);
-        // SAFETY: chunks have a size.
-        let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
-        let start = start.cast::<Chunk>();
-        start.expose_provenance();
-        Self { start, len, used: 0 }
-    }
-
-    fn layout(len: usize) -> Layout {
-        Layout::from_size_align(len * CHUNK, CHUNK).expect("a few pages are not too many")
-    }
-
-    /// Memory for the next chunk, if there is some left.
-    fn take(&mut self) -> Option<NonNull<Chunk>> {
-        let number = self.used;
-        (number < self.len).then(|| {
-            self.used += 1;
-            // SAFETY: within the span.
-            unsafe { self.start.byte_add(number * CHUNK) }
-        })
-    }
-
-    fn free(&self) {
-        // SAFETY: allocated so, and nobody has a pointer into it: the arena goes.
-        unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) };
     }
 }

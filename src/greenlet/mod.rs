@@ -22,6 +22,7 @@ pub(crate) mod life;
 mod local;
 mod parcel;
 mod raised;
+pub(crate) mod spans;
 // Where there are no blocks, what they would be exchanged by is never reached.
 #[cfg_attr(not(own_tls), allow(unreachable_code, unused_variables))]
 pub(crate) mod storage;

@@ -115,7 +115,7 @@ impl Thread {
     fn create() -> NonNull<Core> {
         let thread = Box::new(Thread {
             _alternate_stack: overflow::watch_thread(overflown),
-            arena: Arena::default(),
+            arena: Arena::new(),
             stacks: Pool::new(),
             storage: Storage::default(),
             root: Cell::new(None),

@@ -1,40 +1,76 @@
-//! Where tasks and sources are kept: memory of a few sizes that each thread uses again.
+//! Where tasks and sources are kept: pieces of a few sizes, of which each thread has its own.
 //!
-//! A task is often made as another one is gone, and of the same size; the system's allocator would
-//! be half of what a short task costs.
+//! A task is often made as another one is gone, and of the same size; the system's allocator would be half of
+//! what a short task costs. And it would add some bytes to each, and give out the place that came back last,
+//! wherever that is. Here pieces of a size share a chunk, and an empty chunk begins anew at its low end: where
+//! many are made at once, after others have gone in whatever order, they are neighbours again.
+//!
+//! Memory goes back to the system some time after a peak, together with that of the stacks.
+
+#[cfg(test)]
+mod tests;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use crate::greenlet::spans::{Span, Spans};
 use crate::greenlet::thread::on_thread;
 use crate::greenlet::words::{self, Kept};
 
-/// Sizes are rounded up to a multiple of this, and half of it: what allocators hand out in multiples of it,
-/// with half of it for themselves...
-const STEP: usize = 16;
+/// Sizes are rounded up to a multiple of this...
+const STEP: usize = 8;
 /// ... and larger ones than so many steps are left to the system.
-const SIZES: usize = 32;
-/// How many free pieces of one size a thread keeps for later.
-const KEPT: usize = 4096;
+const SIZES: usize = 64;
+
+/// What a chunk takes, and what its header takes of that.
+const CHUNK: usize = 4096;
+const HEADER: usize = 48;
 
 thread_local! {
-    static FREE: Lists = const { Lists([const { List { first: Cell::new(None), len: Cell::new(0) } }; SIZES]) };
+    static OWNER: Owner = const { Owner(Cell::new(None)) };
 }
 
 /// What memory a type takes.
 pub(crate) struct Size {
     layout: Layout,
-    /// The list of its size, if there is one.
-    list: Option<usize>,
+    /// How many steps it is, if chunks have such pieces...
+    steps: Option<usize>,
+    /// ... and how many of them.
+    pieces: u16,
 }
 
-struct Lists([List; SIZES]);
+/// The thread, which keeps its lists until it ends.
+struct Owner(Cell<Option<NonNull<Lists>>>);
 
-/// Free pieces of one size.
-struct List {
-    first: Cell<Option<NonNull<Free>>>,
-    len: Cell<usize>,
+/// The chunks of a thread. They stay until the thread has ended and the last piece has come back, which may be
+/// later.
+struct Lists {
+    /// By steps: the first of the chunks that have free pieces, linked both ways. Only this one is ever empty.
+    open: [Cell<Option<NonNull<Chunk>>>; SIZES + 1],
+    spans: Spans<Chunk>,
+    /// How many chunks are in use, and one for the thread.
+    keepers: Cell<usize>,
+    has_owner: Cell<bool>,
+}
+
+/// Pieces of one size.
+#[repr(C)]
+struct Chunk {
+    lists: NonNull<Lists>,
+    /// Where its memory is from.
+    span: NonNull<Span<Chunk>>,
+    /// Its neighbours among the open ones.
+    previous: Cell<Option<NonNull<Chunk>>>,
+    next: Cell<Option<NonNull<Chunk>>>,
+    /// The last piece to come back, which knows the one before it.
+    free: Cell<Option<NonNull<Free>>>,
+    /// How many bytes of the room have been used since it was empty: those at its low end.
+    fresh: Cell<u16>,
+    /// How many pieces are free, fresh ones included.
+    left: Cell<u16>,
+    room: UnsafeCell<[MaybeUninit<u8>; CHUNK - HEADER]>,
 }
 
 /// What is in a free piece.
@@ -42,54 +78,48 @@ struct Free {
     next: Option<NonNull<Free>>,
 }
 
-const _: () = assert!(size_of::<Free>() <= STEP / 2 && align_of::<Free>() <= STEP);
+const _: () = assert!(size_of::<Chunk>() == CHUNK);
+const _: () = assert!(size_of::<Free>() <= STEP && align_of::<Free>() <= STEP);
 
 impl Size {
     pub(crate) const fn of<X>() -> Self {
         let layout = Layout::new::<X>();
         assert!(layout.size() > 0, "what takes no room needs no memory");
-        let list = layout.size().saturating_sub(STEP / 2).div_ceil(STEP);
-        if list < SIZES && layout.align() <= STEP {
-            Self { layout: of_list(list), list: Some(list) }
+        let steps = layout.size().div_ceil(STEP);
+        // A size is a multiple of its alignment: if the first piece of a chunk is aligned, all are.
+        let fits = steps <= SIZES && HEADER.is_multiple_of(layout.align());
+        if fits {
+            Self { layout, steps: Some(steps), pieces: pieces(steps) }
         } else {
-            Self { layout, list: None }
+            Self { layout, steps: None, pieces: 0 }
         }
     }
 }
 
-const fn of_list(list: usize) -> Layout {
-    match Layout::from_size_align(list * STEP + STEP / 2, STEP) {
-        Ok(layout) => layout,
-        Err(_) => panic!("a few hundred bytes are not too many"),
-    }
-}
-
-/// The lists of this thread, unless it is ending and they are gone. To be used at once.
-#[inline]
-fn lists<'a>() -> Option<&'a Lists> {
-    // SAFETY: kept as long as they are there.
-    unsafe { words::kept(Kept::Memory).cast::<Lists>().as_ref() }.or_else(first_lists)
-}
-
-#[cold]
-fn first_lists<'a>() -> Option<&'a Lists> {
-    let lists = on_thread(|| FREE.try_with(ptr::from_ref).ok())?;
-    words::keep(Kept::Memory, lists.cast());
-    // SAFETY: their destructor, which runs at the end of the thread, takes the word back.
-    Some(unsafe { &*lists })
+/// How many pieces of so many steps a chunk has.
+const fn pieces(steps: usize) -> u16 {
+    ((CHUNK - HEADER) / (steps * STEP)) as u16
 }
 
 /// Memory of this size.
 #[inline]
 pub(crate) fn take(size: &'static Size) -> NonNull<u8> {
-    let used = size.list.and_then(|list| lists()?.0[list].pop());
-    used.unwrap_or_else(|| fresh(size))
+    let Some(steps) = size.steps else { return take_of_system(size.layout) };
+    let lists = lists();
+    let chunk = lists.open[steps].get().unwrap_or_else(|| lists.grow(steps));
+    // SAFETY: the chunks in a list are there and have free pieces, of that many steps.
+    unsafe {
+        let (piece, left) = Chunk::pop(chunk, steps);
+        if left == 0 {
+            lists.close(chunk, steps);
+        }
+        piece
+    }
 }
 
-#[cold]
-fn fresh(size: &'static Size) -> NonNull<u8> {
+fn take_of_system(layout: Layout) -> NonNull<u8> {
     // SAFETY: no size is zero.
-    NonNull::new(unsafe { alloc(size.layout) }).unwrap_or_else(|| handle_alloc_error(size.layout))
+    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 /// Takes memory back.
@@ -99,53 +129,242 @@ fn fresh(size: &'static Size) -> NonNull<u8> {
 /// It is from [`take`], of this size, and nobody uses it any more.
 #[inline]
 pub(crate) unsafe fn give_back(memory: NonNull<u8>, size: &'static Size) {
-    let kept = size.list.is_some_and(|list| {
-        // SAFETY: the caller's word; it is of the list's size, whichever thread took it.
-        lists().is_some_and(|lists| unsafe { lists.0[list].push(memory) })
-    });
-    if !kept {
+    let Some(steps) = size.steps else {
         // SAFETY: the caller's word.
-        unsafe { dealloc(memory.as_ptr(), size.layout) };
+        return unsafe { dealloc(memory.as_ptr(), size.layout) };
+    };
+    // SAFETY: the piece is in a chunk by the caller's word, and the chunk stays while a piece is in use, and the lists
+    // while a chunk is.
+    unsafe {
+        let chunk = NonNull::new_unchecked(Spans::<Chunk>::chunk_of(memory.addr().get()));
+        let left = chunk.as_ref().push(memory.cast());
+        if left == 1 {
+            chunk.as_ref().lists.as_ref().open(chunk, steps);
+        }
+        if left == size.pieces {
+            Lists::put_away(chunk, steps);
+        }
     }
 }
 
-impl List {
-    #[inline]
-    fn pop(&self) -> Option<NonNull<u8>> {
-        let piece = self.first.get()?;
-        // SAFETY: pieces in the list are free, and `push` wrote this.
-        self.first.set(unsafe { piece.as_ref() }.next);
-        self.len.set(self.len.get() - 1);
-        Some(piece.cast())
+/// Ends an epoch: what nobody has wanted since the last one ended goes back to the system.
+pub(super) fn end_epoch() {
+    if let Some(lists) = kept_lists() {
+        lists.spans.end_epoch();
+    }
+}
+
+/// The lists of this thread, or others if it is ending and they are gone. To be used at once.
+#[inline]
+fn lists<'a>() -> &'a Lists {
+    kept_lists().unwrap_or_else(first_lists)
+}
+
+#[inline]
+fn kept_lists<'a>() -> Option<&'a Lists> {
+    // SAFETY: the destructor that disowns them takes the word back.
+    unsafe { words::kept(Kept::Memory).cast::<Lists>().as_ref() }
+}
+
+#[cold]
+fn first_lists<'a>() -> &'a Lists {
+    let lists = NonNull::from(Box::leak(Box::new(Lists::new())));
+    // SAFETY: just made. They stay at least until their first chunk is empty.
+    let this = unsafe { lists.as_ref() };
+    // An allocator may have had others made meanwhile. Like those of a thread that is ending, these are nobody's.
+    let keep = |owner: &Owner| owner.0.get().is_none().then(|| owner.0.set(Some(lists)));
+    if let Ok(Some(())) = on_thread(|| OWNER.try_with(keep)) {
+        this.has_owner.set(true);
+        this.keepers.set(1);
+        words::keep(Kept::Memory, lists.as_ptr().cast());
+    }
+    this
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        words::keep(Kept::Memory, ptr::null());
+        if let Some(lists) = self.0.take() {
+            // SAFETY: this has kept them until now.
+            unsafe { Lists::disown(lists) };
+        }
+    }
+}
+
+impl Lists {
+    const fn new() -> Self {
+        Self {
+            open: [const { Cell::new(None) }; SIZES + 1],
+            spans: Spans::new(),
+            keepers: Cell::new(0),
+            has_owner: Cell::new(false),
+        }
     }
 
-    /// Keeps a piece, unless there are enough.
+    /// A chunk of free pieces.
+    #[cold]
+    fn grow(&self, steps: usize) -> NonNull<Chunk> {
+        let (chunk, span) = self.spans.take();
+        self.keepers.update(|keepers| keepers + 1);
+        // SAFETY: memory of a chunk, which is nobody else's.
+        unsafe {
+            Chunk::begin(chunk, NonNull::from(self), span, steps);
+            self.open(chunk, steps);
+        }
+        chunk
+    }
+
+    /// Puts a chunk into its list, behind the first one: only where that is full another one gives out pieces.
     ///
     /// # Safety
     ///
-    /// It is of this list's size, and free.
-    #[inline]
-    unsafe fn push(&self, memory: NonNull<u8>) -> bool {
-        if self.len.get() >= KEPT {
-            return false;
+    /// It is a chunk of such pieces, with a free one, and in no list.
+    #[inline(never)]
+    unsafe fn open(&self, chunk: NonNull<Chunk>, steps: usize) {
+        // SAFETY: by the caller's word, and as chunks in a list are there.
+        unsafe {
+            let first = &self.open[steps];
+            let Some(previous) = first.get() else { return first.set(Some(chunk)) };
+            let next = previous.as_ref().next.replace(Some(chunk));
+            chunk.as_ref().previous.set(Some(previous));
+            chunk.as_ref().next.set(next);
+            if let Some(next) = next {
+                next.as_ref().previous.set(Some(chunk));
+            }
         }
-        let piece = memory.cast();
-        // SAFETY: large enough and aligned, and free by the caller's word.
-        unsafe { piece.write(Free { next: self.first.get() }) };
-        self.first.set(Some(piece));
-        self.len.set(self.len.get() + 1);
-        true
+    }
+
+    /// Takes a chunk out of its list.
+    ///
+    /// # Safety
+    ///
+    /// It is in it.
+    #[inline(never)]
+    unsafe fn close(&self, chunk: NonNull<Chunk>, steps: usize) {
+        // SAFETY: by the caller's word, and as chunks in a list are there.
+        unsafe {
+            let previous = chunk.as_ref().previous.take();
+            let next = chunk.as_ref().next.take();
+            match previous {
+                Some(previous) => previous.as_ref().next.set(next),
+                None => self.open[steps].set(next),
+            }
+            if let Some(next) = next {
+                next.as_ref().previous.set(previous);
+            }
+        }
+    }
+
+    /// Of a chunk that has just become empty. The first one stays.
+    ///
+    /// # Safety
+    ///
+    /// It is of such pieces, in its list, and empty.
+    unsafe fn put_away(chunk: NonNull<Chunk>, steps: usize) {
+        // SAFETY: the lists stay while a chunk is in use, and this is one.
+        unsafe {
+            let lists = chunk.as_ref().lists;
+            let this = lists.as_ref();
+            if this.open[steps].get() == Some(chunk) && this.has_owner.get() {
+                return chunk.as_ref().renew();
+            }
+            this.close(chunk, steps);
+            this.spans.give_back(chunk, chunk.as_ref().span);
+            Self::release(lists);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// They had an owner until now.
+    unsafe fn disown(lists: NonNull<Self>) {
+        // SAFETY: the owner has kept them until now.
+        unsafe {
+            let this = lists.as_ref();
+            this.has_owner.set(false);
+            for steps in 1..=SIZES {
+                if let Some(first) = this.open[steps].get()
+                    && first.as_ref().left.get() == pieces(steps)
+                {
+                    Self::put_away(first, steps);
+                }
+            }
+            Self::release(lists);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// There is a keeper that is no more.
+    unsafe fn release(lists: NonNull<Self>) {
+        // SAFETY: kept until now. Without keepers, nobody has a pointer to them.
+        unsafe {
+            let left = lists.as_ref().keepers.get() - 1;
+            lists.as_ref().keepers.set(left);
+            if left == 0 {
+                drop(Box::from_raw(lists.as_ptr()));
+            }
+        }
     }
 }
 
-impl Drop for Lists {
-    fn drop(&mut self) {
-        words::keep(Kept::Memory, ptr::null());
-        for (index, list) in self.0.iter().enumerate() {
-            while let Some(memory) = list.pop() {
-                // SAFETY: it was allocated so, by the word given to `push`.
-                unsafe { dealloc(memory.as_ptr(), of_list(index)) };
-            }
+impl Chunk {
+    /// # Safety
+    ///
+    /// It is memory of a chunk, from the span, and nobody else's.
+    unsafe fn begin(this: NonNull<Self>, lists: NonNull<Lists>, span: NonNull<Span<Self>>, steps: usize) {
+        // Piece by piece: there may be little room on this stack.
+        // SAFETY: the caller's word. The room needs no values.
+        unsafe {
+            let this = this.as_ptr();
+            (&raw mut (*this).lists).write(lists);
+            (&raw mut (*this).span).write(span);
+            (&raw mut (*this).previous).write(Cell::new(None));
+            (&raw mut (*this).next).write(Cell::new(None));
+            (&raw mut (*this).left).write(Cell::new(pieces(steps)));
+            (*this).renew();
         }
+    }
+
+    /// From now on, its pieces are given out from the low end.
+    fn renew(&self) {
+        self.free.set(None);
+        self.fresh.set(0);
+    }
+
+    /// A piece, and how many are left.
+    ///
+    /// # Safety
+    ///
+    /// There is one, and it is of so many steps.
+    #[inline]
+    unsafe fn pop(this: NonNull<Self>, steps: usize) -> (NonNull<u8>, u16) {
+        // SAFETY: by the caller's word.
+        unsafe {
+            let chunk = this.as_ref();
+            let left = chunk.left.get() - 1;
+            chunk.left.set(left);
+            if let Some(piece) = chunk.free.get() {
+                chunk.free.set(piece.as_ref().next);
+                return (piece.cast(), left);
+            }
+            let used = chunk.fresh.get() as usize;
+            chunk.fresh.set((used + steps * STEP) as u16);
+            (this.cast().byte_add(HEADER + used), left)
+        }
+    }
+
+    /// Takes a piece back, and says how many there are.
+    ///
+    /// # Safety
+    ///
+    /// It is a piece of this chunk, and nobody uses it any more.
+    #[inline]
+    unsafe fn push(&self, piece: NonNull<Free>) -> u16 {
+        // SAFETY: large enough and aligned, and nobody else's, by the caller's word.
+        unsafe { piece.write(Free { next: self.free.replace(Some(piece)) }) };
+        let left = self.left.get() + 1;
+        self.left.set(left);
+        left
     }
 }

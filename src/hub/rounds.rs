@@ -7,7 +7,7 @@
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-use super::{Action, Fiber, Hub, greenlet_thread};
+use super::{Action, Fiber, Hub, greenlet_thread, memory};
 use crate::greenlet::words;
 use crate::spin::PATIENCE;
 
@@ -164,6 +164,7 @@ impl Hub {
         if now - self.last_epoch.get() >= STACK_EPOCH {
             self.last_epoch.set(now);
             stacks.end_epoch();
+            memory::end_epoch();
         }
         timeout.map(|timeout| timeout.min(STACK_EPOCH)).or(Some(STACK_EPOCH))
     }
