@@ -7,7 +7,9 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// A span has as many chunks as there are already, but no more than its word has bits.
+/// A span has as many chunks as there are already, within these bounds: each begins and ends with a page that is partly
+/// lost, and what is not used yet takes no memory of the system's. Its word has a bit for each.
+const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 
 /// So many vacant chunks are kept whether anybody has wanted them or not.
@@ -67,7 +69,7 @@ impl<Chunk> Spans<Chunk> {
 
     #[cold]
     fn grow(&self) -> NonNull<Span<Chunk>> {
-        let len = self.chunks.get().clamp(1, LONGEST);
+        let len = self.chunks.get().clamp(SHORTEST, LONGEST);
         let span = NonNull::from(Box::leak(Box::new(Span::new(len))));
         self.chunks.update(|chunks| chunks + len);
         self.vacant.update(|vacant| vacant + len);

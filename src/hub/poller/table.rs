@@ -1,7 +1,7 @@
 //! Who watches which descriptor: found by its number.
 
 use std::os::fd::RawFd;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -47,12 +47,17 @@ const OUTSIDE: Age = 0;
 
 #[derive(Default)]
 pub(super) struct Table {
-    /// By descriptor. Alive, and where they were: a source never moves, and takes itself out when it is
-    /// dropped.
-    sources: Vec<Option<NonNull<Source>>>,
+    /// By descriptor, so many to a page. One long list would be copied each time it grows, and leave its earlier
+    /// places vacant.
+    pages: Vec<Option<Box<Page>>>,
     len: usize,
     last_age: Age,
 }
+
+/// Sources are alive, and where they were: a source never moves, and takes itself out when it is dropped.
+type Page = [Option<NonNull<Source>>; PAGE];
+
+const PAGE: usize = 512;
 
 impl Table {
     pub(super) fn is_empty(&self) -> bool {
@@ -62,11 +67,12 @@ impl Table {
     /// Enters a source, whose descriptor has no entry.
     pub(super) fn insert(&mut self, source: &Source) -> Key {
         let fd = source.raw_fd();
-        let place = fd as usize;
-        if place >= self.sources.len() {
-            self.sources.resize(place + 1, None);
+        let (page, place) = place_of(fd);
+        if page >= self.pages.len() {
+            self.pages.resize(page + 1, None);
         }
-        self.sources[place] = Some(NonNull::from(source));
+        let page = self.pages[page].get_or_insert_with(vacant_page);
+        page[place] = Some(NonNull::from(source));
         self.len += 1;
         self.last_age = self.last_age % (Age::MAX - 1) + 1;
         Key { fd, age: self.last_age }
@@ -74,7 +80,10 @@ impl Table {
 
     /// Takes out the source of a descriptor, which has one.
     pub(super) fn remove(&mut self, fd: RawFd) {
-        self.sources[fd as usize] = None;
+        let (page, place) = place_of(fd);
+        if let Some(page) = &mut self.pages[page] {
+            page[place] = None;
+        }
         self.len -= 1;
     }
 
@@ -89,19 +98,20 @@ impl Table {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     #[inline(always)]
     pub(super) fn look_ahead(&self, key: Key, steps: usize) {
-        if let Some(&Some(source)) = self.sources.get(key.fd as usize) {
+        if let Some(source) = self.watching(key.fd) {
             if steps > 1 {
-                prefetch(source.as_ptr().cast());
+                prefetch(ptr::from_ref(source).cast());
             } else {
-                // SAFETY: see `sources`.
-                unsafe { source.as_ref() }.prefetch_waiters();
+                source.prefetch_waiters();
             }
         }
     }
 
+    #[inline]
     fn watching(&self, fd: RawFd) -> Option<&Source> {
-        let source = (*self.sources.get(fd as usize)?)?;
-        // SAFETY: see `sources`.
+        let (page, place) = place_of(fd);
+        let source = self.pages.get(page)?.as_ref()?[place]?;
+        // SAFETY: see `Page`.
         Some(unsafe { source.as_ref() })
     }
 
@@ -111,8 +121,19 @@ impl Table {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Source)> {
-        // SAFETY: see `sources`.
-        let sources = self.sources.iter().flatten().map(|source| unsafe { source.as_ref() });
+        let sources = self.pages.iter().flatten().flat_map(|page| page.iter().flatten());
+        // SAFETY: see `Page`.
+        let sources = sources.map(|source| unsafe { source.as_ref() });
         sources.map(|source| (Key { fd: source.raw_fd(), age: source.age() }, source))
     }
+}
+
+/// The number of a descriptor's page, and its place there.
+fn place_of(fd: RawFd) -> (usize, usize) {
+    (fd as usize / PAGE, fd as usize % PAGE)
+}
+
+/// Never on the stack, which may be small.
+fn vacant_page() -> Box<Page> {
+    vec![None; PAGE].try_into().expect("a page has so many places")
 }
