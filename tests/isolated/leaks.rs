@@ -191,7 +191,7 @@ fn an_allocator_may_make_greenlets_while_it_makes_room_for_some() {
             g.switch(());
             MADE.with_borrow_mut(|made| made.push(g));
         };
-        let greenlets: Vec<_> = (0..1000)
+        let greenlets: Vec<_> = (0..10_000)
             .map(|_| {
                 meanwhile(make);
                 Greenlet::<()>::new(|()| ())
