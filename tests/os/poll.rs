@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use greenlet::net::{TcpListener, TcpStream, UnixStream};
 use greenlet::os::{Interest, PollFd, poll, select};
-use greenlet::{TimeoutError, spawn, with_timeout};
+use greenlet::{TimeoutError, idle, spawn, with_timeout, yield_now};
 
 use crate::{MS, parked};
 
@@ -38,6 +38,18 @@ fn what_becomes_ready_first_ends_the_wait() {
     (&d).write_all(b"x").unwrap();
     assert_eq!(waiter.join().unwrap(), (false, true));
     drop((b, d));
+}
+
+#[test]
+fn who_polls_is_served_while_others_are_always_ready() {
+    for go_on in [yield_now, idle] {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let waiter = parked(move || poll(&mut [PollFd::new(&reader, Interest::Read)], None));
+        writer.write_all(b"x").unwrap();
+        (0..100_000).take_while(|_| !waiter.is_finished()).for_each(|_| go_on());
+        assert!(waiter.is_finished());
+        assert_eq!(waiter.join().unwrap().unwrap(), 1);
+    }
 }
 
 #[test]

@@ -76,9 +76,9 @@ impl Poller {
         self.selector.tells_end()
     }
 
-    /// Whether anything is registered.
+    /// Whether there is anything that an event may be for: what is registered, and what is waited for from outside.
     pub(crate) fn is_watching(&self) -> bool {
-        !self.table.borrow().is_empty()
+        !self.table.borrow().is_empty() || self.has_waiters()
     }
 
     /// Whether any greenlet waits for a descriptor.
