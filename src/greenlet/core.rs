@@ -148,6 +148,12 @@ impl Core {
         self.parent.as_ptr().cast_const().cast()
     }
 
+    /// It is never continued any more. Nothing suits it from now on, so the fast path need not ask.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.set(true);
+        self.waits_for.set(Tag::NOTHING);
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.phase.get() == Phase::Dead
     }

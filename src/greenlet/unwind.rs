@@ -87,7 +87,7 @@ pub(crate) fn unwind_or_abandon(core: NonNull<Core>, last: bool) {
         }
     };
     if !this.is_dead() && (last || this.refs.get() == 1) {
-        this.abandoned.set(true);
+        this.abandon();
         // SAFETY: who is neither dead nor current is suspended.
         unsafe { this.continuation.leak() };
         Report::new(ReportKind::Abandoned, &describe(this), &error).send();

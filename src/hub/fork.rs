@@ -79,7 +79,9 @@ impl Hub {
             // Nothing makes it ready any more.
             fiber.state.set(FiberState::Ended);
             // The root may still be told that nothing is left.
-            core.abandoned.set(place != root);
+            if place != root {
+                core.abandon();
+            }
         });
         self.poller.leave_behind();
         self.remote.leave_behind();

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::Greenlet;
+use greenlet::{Generator, Greenlet, Raised, SwitchError};
 
 use crate::{guard, suspended_with};
 
@@ -147,6 +147,34 @@ fn unwind_all_unwinds_what_is_suspended() {
         greenlet::unwind_all();
         assert!(g.is_dead());
         assert_eq!(dropped.get(), 1);
+    })
+    .join()
+    .unwrap();
+}
+
+/// Is refused, because what it is for was abandoned.
+fn is_abandoned<T: std::fmt::Debug>(tried: Result<T, Raised>) -> bool {
+    matches!(tried.unwrap_err().refusal(), Some(SwitchError::Abandoned))
+}
+
+#[test]
+fn who_refuses_to_be_unwound_is_never_continued() {
+    std::thread::spawn(|| {
+        let root = Greenlet::<u32>::current();
+        let stubborn = Greenlet::<u32>::new(move |_| {
+            loop {
+                let _ = root.try_switch(1);
+            }
+        });
+        let mut generator = Generator::new(|yielder, ()| while yielder.try_yield(1).is_err() {});
+        assert_eq!(stubborn.switch(0), 1);
+        assert_eq!(generator.next(), Some(1));
+        greenlet::unwind_all();
+        assert!(is_abandoned(stubborn.try_switch(0)));
+        assert!(is_abandoned(generator.try_resume(())));
+        // What a child of it leaves goes to the next ancestor.
+        let child = Greenlet::<u32>::builder().parent(&stubborn).build(|_| 7);
+        assert_eq!(child.switch(0), 7);
     })
     .join()
     .unwrap();
