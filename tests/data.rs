@@ -124,11 +124,24 @@ fn the_context_of_the_running_greenlet_can_be_replaced() {
 }
 
 #[test]
-fn a_long_chain_of_settings_is_dropped_without_recursion() {
-    for n in 0..200_000 {
-        SIZE.set(n);
-    }
-    Greenlet::<()>::current().set_context(Context::default());
+fn what_a_key_was_set_to_before_is_dropped_unless_a_snapshot_has_it() {
+    static SHARED: Key<Rc<str>> = Key::new();
+    let values: Vec<Rc<str>> = ["first", "second", "third"].map(Rc::from).to_vec();
+    let held = || values.iter().map(|value| Rc::strong_count(value) - 1).collect::<Vec<_>>();
+    COLOUR.set("red");
+    SHARED.set(values[0].clone());
+    SIZE.set(1);
+    SHARED.set(values[1].clone());
+    assert_eq!(held(), [0, 1, 0]);
+    let snapshot = Context::current();
+    COLOUR.set("blue");
+    SHARED.set(values[2].clone());
+    assert_eq!(held(), [0, 1, 1]);
+    assert_eq!((COLOUR.get(), SIZE.get(), SHARED.get().as_deref()), (Some("blue"), Some(1), Some("third")));
+    let then = snapshot.run(|| (COLOUR.get(), SIZE.get(), SHARED.get()));
+    assert_eq!(then, (Some("red"), Some(1), Some(values[1].clone())));
+    drop((snapshot, then));
+    assert_eq!(held(), [0, 0, 1]);
 }
 
 // test_weakref.py: test_dead_weakref, test_inactive_weakref

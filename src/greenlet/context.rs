@@ -16,10 +16,10 @@ pub struct Context {
     newest: Option<Rc<Binding>>,
 }
 
-/// One setting, and all older ones.
+/// One setting, and those of other keys, of which each has one.
 struct Binding {
     key: usize,
-    value: Box<dyn Any>,
+    value: Rc<dyn Any>,
     older: Option<Rc<Binding>>,
 }
 
@@ -58,10 +58,25 @@ impl Context {
         self.newest.is_none()
     }
 
-    /// This context with one more setting.
+    /// This context with a key set to that.
     pub(crate) fn with<T: Clone + 'static>(self, key: &'static Key<T>, value: T) -> Self {
-        let binding = Binding { key: key.address(), value: Box::new(value), older: self.newest };
+        let key = key.address();
+        let binding = Binding { key, value: Rc::new(value), older: self.without(key).newest };
         Self { newest: Some(Rc::new(binding)) }
+    }
+
+    /// This context with a key set to nothing. Older settings are shared, and newer ones made anew.
+    fn without(self, key: usize) -> Self {
+        let Some(unset) = self.settings().find(|binding| binding.key == key) else { return self };
+        let newer: Vec<_> = self.settings().take_while(|binding| binding.key != key).collect();
+        let newest = newer.into_iter().rfold(unset.older.clone(), |older, binding| {
+            Some(Rc::new(Binding { key: binding.key, value: binding.value.clone(), older }))
+        });
+        Self { newest }
+    }
+
+    fn settings(&self) -> impl Iterator<Item = &Binding> {
+        std::iter::successors(self.newest.as_deref(), |binding| binding.older.as_deref())
     }
 
     /// Calls `f` with this as the current greenlet's context, and puts the old one back.
@@ -78,30 +93,13 @@ impl Context {
     }
 
     fn find(&self, key: usize) -> Option<&dyn Any> {
-        let mut binding = self.newest.as_deref();
-        while let Some(this) = binding {
-            if this.key == key {
-                return Some(&*this.value);
-            }
-            binding = this.older.as_deref();
-        }
-        None
+        self.settings().find(|binding| binding.key == key).map(|binding| &*binding.value)
     }
 }
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("empty", &self.is_empty()).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Binding {
-    /// Drops a long chain without recursion.
-    fn drop(&mut self) {
-        let mut older = self.older.take();
-        while let Some(mut binding) = older.and_then(Rc::into_inner) {
-            older = binding.older.take();
-        }
     }
 }
 
