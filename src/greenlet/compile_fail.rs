@@ -292,6 +292,48 @@
 //! }
 //! ```
 //!
+//! Nor do those of generators and of local data:
+//!
+//! ```compile_fail,E0308
+//! use greenlet::Generator;
+//!
+//! type General = for<'a> fn(&'a str);
+//! type Special = fn(&'static str);
+//! fn specialise(g: Generator<(), General, ()>) -> Generator<(), Special, ()> {
+//!     g
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use greenlet::Yielder;
+//!
+//! type General = for<'a> fn(&'a str);
+//! type Special = fn(&'static str);
+//! fn generalise(y: &Yielder<(), Special>) -> &Yielder<(), General> {
+//!     y
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use greenlet::Yielder;
+//!
+//! type General = for<'a> fn(&'a str);
+//! type Special = fn(&'static str);
+//! fn specialise(y: &Yielder<General, ()>) -> &Yielder<Special, ()> {
+//!     y
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use greenlet::LocalKey;
+//!
+//! type General = for<'a> fn(&'a str);
+//! type Special = fn(&'static str);
+//! fn specialise(key: &'static LocalKey<General>) -> &'static LocalKey<Special> {
+//!     key
+//! }
+//! ```
+//!
 //! The functions themselves convert:
 //!
 //! ```

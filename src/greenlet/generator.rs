@@ -52,7 +52,7 @@ use crate::arch::Message;
 pub struct Generator<R: 'static, Y: 'static, T: 'static> {
     greenlet: Greenlet<Resume<R>>,
     result: Rc<Cell<Option<T>>>,
-    yields: PhantomData<fn() -> Y>,
+    yields: Exactly<Y>,
 }
 
 /// What a generator came to.
@@ -77,8 +77,11 @@ pub enum Step<Y, T> {
 pub struct Yielder<R: 'static, Y: 'static> {
     /// The generator, on whose stack this is.
     me: NonNull<Core>,
-    value: PhantomData<fn(Y) -> R>,
+    values: Exactly<(R, Y)>,
 }
+
+/// Of just this type, not of one that differs from it by a lifetime: a tag knows no other.
+type Exactly<X> = PhantomData<fn(X) -> X>;
 
 /// What a generator waits for.
 struct Resume<R>(R);
@@ -108,7 +111,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
         let greenlet = options.for_values_of().build_exiting({
             let result = result.clone();
             move |Resume(first)| {
-                let yielder = Yielder { me: thread::current(), value: PhantomData };
+                let yielder = Yielder { me: thread::current(), values: PhantomData };
                 result.set(Some(body(&yielder, first)));
             }
         });
@@ -290,7 +293,7 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
             Landing::Value(Resume(value)) => value,
             // SAFETY: it has just landed.
             Landing::Rare(message) => unsafe { Self::open_or_raise(message) },
-            Landing::NotPlain(value) => Self::deliver_or_raise(value),
+            Landing::NotPlain(value) => self.deliver_or_raise(value),
         }
     }
 
@@ -299,13 +302,18 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     /// # Errors
     ///
     /// What is thrown into the generator, or that it is closed. It is to return then.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from another greenlet than the generator's own.
     #[inline(always)]
+    #[track_caller]
     pub fn try_yield(&self, value: Y) -> Result<R, Raised> {
         match self.transfer(value) {
             Landing::Value(Resume(value)) => Ok(value),
             // SAFETY: it has just landed.
             Landing::Rare(message) => unsafe { Self::open(message) },
-            Landing::NotPlain(value) => Self::deliver(value),
+            Landing::NotPlain(value) => self.deliver(value),
         }
     }
 
@@ -349,13 +357,15 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn deliver_or_raise(value: Yield<Y>) -> R {
-        Raised::or_raise(Self::deliver(value))
+    fn deliver_or_raise(&self, value: Yield<Y>) -> R {
+        Raised::or_raise(self.deliver(value))
     }
 
     #[cold]
-    fn deliver(value: Yield<Y>) -> Result<R, Raised> {
+    #[track_caller]
+    fn deliver(&self, value: Yield<Y>) -> Result<R, Raised> {
         let me = thread::current();
+        assert!(me == self.me, "only the generator's own greenlet can yield");
         // SAFETY: the current greenlet is alive. A root, which has no parent, is refused as one that
         // would switch to itself.
         let resumer = unsafe { me.as_ref() }.parent.get().unwrap_or(me);

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -15,6 +16,8 @@ use super::thread;
 pub struct LocalKey<T: 'static> {
     /// Makes the first value. The key's address is its identity, and this makes it take room.
     init: fn() -> T,
+    /// Of just this type, not of one that differs from it by a lifetime: that is another type of data.
+    data: PhantomData<fn(T) -> T>,
 }
 
 /// Declares data of which each greenlet has its own.
@@ -43,7 +46,7 @@ impl<T: 'static> LocalKey<T> {
     /// [`local!`](crate::local).
     #[doc(hidden)]
     pub const fn new(init: fn() -> T) -> Self {
-        Self { init }
+        Self { init, data: PhantomData }
     }
 
     /// Calls `f` with the current greenlet's own data, which is made first where there is none.
