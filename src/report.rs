@@ -52,11 +52,20 @@ impl<'a> Report<'a> {
     /// Tells whoever is to be told.
     pub(crate) fn send(&self) {
         let hook = HOOK.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        // A failing hook leaves nobody to tell.
-        let _ = catch_unwind(AssertUnwindSafe(|| match hook {
+        let told = catch_unwind(AssertUnwindSafe(|| match hook {
             Some(hook) => hook(self),
             None => eprintln!("greenlet: {self}"),
         }));
+        // A failing hook leaves nobody to tell.
+        told.unwrap_or_else(discard);
+    }
+}
+
+/// Drops something, whatever its destructor does, where there is nobody to tell of that.
+pub(crate) fn discard<X>(value: X) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        // What panics as it is dropped may have left another such: enough.
+        std::mem::forget(payload);
     }
 }
 
@@ -93,5 +102,9 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 /// greenlet::set_report_hook(|report| eprintln!("my service: {report}"));
 /// ```
 pub fn set_report_hook(hook: impl Fn(&Report<'_>) + Send + Sync + 'static) {
-    *HOOK.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::new(hook));
+    let mut current = HOOK.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let old = current.replace(Arc::new(hook));
+    drop(current);
+    // Not before: its destructor may report something.
+    drop(old);
 }

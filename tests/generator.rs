@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::{Generator, Greenlet, Step};
+use greenlet::{Generator, Greenlet, Step, Yielder};
 
 // test_generator.py: test_generator
 #[test]
@@ -251,4 +251,21 @@ fn a_misuse_is_reported_at_its_place_in_the_users_code() {
     misuse("the generator is over", || _ = over.resume(()));
     misuse("the generator is over", || _ = over.try_resume(()));
     drop(std::panic::take_hook());
+}
+
+#[test]
+fn only_the_generators_own_greenlet_yields_its_values() {
+    thread_local! {
+        static YIELDER: Cell<*const Yielder<(), u32>> = const { Cell::new(std::ptr::null()) };
+    }
+    let mut generator = Generator::new(move |yielder, ()| {
+        YIELDER.set(yielder);
+        let other = Greenlet::<()>::new(|()| {
+            // SAFETY: the body stands where it lent it, as it waits for this.
+            unsafe { &*YIELDER.get() }.yield_(1);
+        });
+        assert!(other.try_switch(()).unwrap_err().message().unwrap().contains("own greenlet"));
+        yielder.yield_(2);
+    });
+    assert_eq!(generator.next(), Some(2));
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use greenlet::trace::{self, EventKind};
 use greenlet::{Greenlet, State};
@@ -226,4 +227,20 @@ fn a_global_hook_is_told_of_switches_on_threads_that_ran_before_it_was_set() {
     assert_eq!(seen.recv().unwrap(), Switch);
     thread.join().unwrap();
     trace::clear_global();
+}
+
+#[test]
+fn what_a_hook_owns_is_dropped_at_the_end_of_its_thread_even_if_that_is_a_handle() {
+    let alive = Arc::new(());
+    std::thread::spawn({
+        let alive = alive.clone();
+        move || {
+            let me = Greenlet::<()>::current();
+            trace::set(move |_| _ = (&me, &alive));
+            Greenlet::<()>::new(|()| ()).switch(());
+        }
+    })
+    .join()
+    .unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
 }

@@ -90,28 +90,31 @@ pub(crate) fn settle(core: NonNull<Core>) {
         free(core);
     } else if phase == Phase::Unstarted {
         free_unstarted(core);
-    } else {
-        settle_active(core);
+    } else if end_active(core) {
+        free(core);
     }
 }
 
+/// Unwinds a greenlet that nothing refers to, unless it is the current one, which notices when it is left. Says
+/// whether it has ended and there is still nothing that does.
 #[cold]
-fn settle_active(core: NonNull<Core>) {
-    // SAFETY: a block stays until it is freed, which is decided here.
+fn end_active(core: NonNull<Core>) -> bool {
+    // SAFETY: a block stays until it is freed, which the caller decides.
     let this = unsafe { core.as_ref() };
     if current() == core {
         this.thread().look_again();
-    } else if !this.abandoned.get() {
-        this.forgotten.set(true);
-        retain(core);
-        unwind_or_abandon(core, false);
-        // It may have taken a handle to itself, and live on.
-        let left = lower(core);
-        this.forgotten.set(left == 0);
-        if left == 0 && this.is_dead() {
-            free(core);
-        }
+        return false;
     }
+    if this.abandoned.get() {
+        return false;
+    }
+    this.forgotten.set(true);
+    retain(core);
+    unwind_or_abandon(core, false);
+    // It may have taken a handle to itself, and live on.
+    let left = lower(core);
+    this.forgotten.set(left == 0);
+    left == 0 && this.is_dead()
 }
 
 /// Frees the block of a dead greenlet, and those of ancestors that only it kept.
@@ -169,9 +172,9 @@ fn free_ancestors(core: NonNull<Core>) {
     while let Some(core) = next {
         // SAFETY: not freed yet.
         match unsafe { core.as_ref() }.phase.get() {
-            Phase::Active => return settle_active(core),
+            Phase::Active if !end_active(core) => return,
             Phase::Unstarted if !end_before_start(core) => return,
-            Phase::Unstarted | Phase::Dead => {}
+            Phase::Active | Phase::Unstarted | Phase::Dead => {}
         }
         next = free_block(core).filter(|parent| lower(*parent) == 0);
     }

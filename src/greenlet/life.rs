@@ -155,9 +155,13 @@ unsafe fn call_body<T: 'static, R, F: FnOnce(T) -> R>(core: &Core, first: Messag
     let (body, first) = unsafe { (core.take_body::<F>(), parcel::open::<T>(first)) };
     match first {
         Ok(value) => catch_unwind(AssertUnwindSafe(|| body(value))).map_err(Raised::from_payload),
-        Err(raised) => {
-            Err(catch_unwind(AssertUnwindSafe(|| drop(body))).map_or_else(Raised::from_payload, |()| raised))
-        }
+        Err(raised) => match catch_unwind(AssertUnwindSafe(|| drop(body))) {
+            Ok(()) => Err(raised),
+            Err(payload) => {
+                raised.discard();
+                Err(Raised::from_payload(payload))
+            }
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::panic;
 
 use super::error::SwitchError;
+use crate::report;
 
 /// The payload that unwinds a greenlet which is killed, as in Python's greenlet.
 ///
@@ -107,10 +108,7 @@ impl Raised {
 
     /// Drops it, whatever its payload's destructor does.
     pub(crate) fn discard(self) {
-        if let Err(second) = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(self))) {
-            // A payload that panics when dropped may have made another one: enough.
-            std::mem::forget(second);
-        }
+        report::discard(self);
     }
 
     pub(crate) fn into_word(self) -> MaybeUninit<usize> {

@@ -372,6 +372,9 @@ impl Thread {
         self.unwind_suspended(|_| true);
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
+        // It may have handles, and they would keep this state, which keeps the hook.
+        // SAFETY: as above.
+        life::quietly(unsafe { root.as_ref() }, || drop(self.hook.take()));
         // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
         self.stacks.clear();
         self.root.set(None);

@@ -147,7 +147,9 @@ pub(crate) fn tell(kind: EventKind, origin: NonNull<Core>, target: NonNull<Core>
         && let Err(payload) = catch_unwind(AssertUnwindSafe(|| { hook }(&event)))
     {
         // SAFETY: kept by the event.
-        life::quietly(unsafe { origin.as_ref() }, || drop(clear()));
+        let origin = unsafe { origin.as_ref() };
+        life::quietly(origin, || drop(clear()));
+        life::quietly(origin, || drop(global));
         return Err(Raised::from_payload(payload));
     }
     if let Some(hook) = global {

@@ -1,12 +1,14 @@
 //! Panics that nobody catches, and exceptions that are not Rust's.
 
+use std::cell::RefCell;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Output;
+use std::rc::Rc;
 
-use greenlet::Greenlet;
+use greenlet::{Greenlet, set_report_hook, trace};
 
-use crate::{isolated, stderr};
+use crate::{isolated, passes, stderr};
 
 /// What a handler around the start of a greenlet says: no test here wants to see it.
 const WRONG_HANDLER: &str = "the starter's handler ran";
@@ -108,4 +110,104 @@ fn a_panic_that_no_ancestor_catches_ends_the_thread_as_its_own_would() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert_eq!(said.matches("nobody's").count(), 1, "it is reported once, where it began: {said}");
+}
+
+/// Panics as it is dropped, unless a panic is under way.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("dropped");
+        }
+    }
+}
+
+#[test]
+fn a_report_hook_may_panic_with_what_panics_as_it_is_dropped() {
+    passes("unwinding::a_report_hook_may_panic_with_what_panics_as_it_is_dropped", || {
+        set_report_hook(|_| std::panic::panic_any(Panics));
+        let root = Greenlet::<()>::current();
+        let only: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+        let taken = only.clone();
+        let starter = Greenlet::<()>::new(move |()| {
+            let g = taken.take().unwrap();
+            g.switch(());
+        });
+        let first = starter.clone();
+        only.replace(Some(Greenlet::<()>::new(move |()| {
+            let _ = first.kill();
+            drop(first);
+            let refused = root.try_switch(()).is_err();
+            assert!(!refused, "of one that ends with no handle");
+        })));
+        starter.switch(());
+    });
+}
+
+#[test]
+fn a_body_that_never_ran_and_the_reason_for_that_may_both_panic_as_they_are_dropped() {
+    passes(
+        "unwinding::a_body_that_never_ran_and_the_reason_for_that_may_both_panic_as_they_are_dropped",
+        || {
+            // It gets a stack to receive the error on.
+            trace::set(|_| ());
+            let body = Panics;
+            let g = Greenlet::<()>::new(move |()| drop(body));
+            assert_eq!(g.try_throw(Panics).unwrap_err().message(), Some("dropped"));
+        },
+    );
+}
+
+#[test]
+fn a_hook_may_panic_as_another_one_panics_as_it_is_dropped() {
+    passes("unwinding::a_hook_may_panic_as_another_one_panics_as_it_is_dropped", || {
+        let owned = Panics;
+        trace::set_global(move |_| _ = &owned);
+        trace::set(|_| {
+            trace::clear_global();
+            panic!("own");
+        });
+        let raised = Greenlet::<()>::new(|()| ()).try_switch(()).unwrap_err();
+        assert_eq!(raised.message(), Some("own"));
+    });
+}
+
+#[test]
+fn a_report_hook_that_is_replaced_may_report_something_as_it_is_dropped() {
+    /// Drops an unstarted greenlet, of which that is reported.
+    struct Reports;
+    impl Drop for Reports {
+        fn drop(&mut self) {
+            let body = Panics;
+            drop(Greenlet::<()>::new(move |()| drop(body)));
+        }
+    }
+    passes("unwinding::a_report_hook_that_is_replaced_may_report_something_as_it_is_dropped", || {
+        let reports = Reports;
+        set_report_hook(move |_| _ = &reports);
+        set_report_hook(|_| ());
+    });
+}
+
+#[test]
+fn a_chain_of_suspended_parents_may_be_longer_than_a_stack_is_deep() {
+    fn chain() {
+        let root = Greenlet::<()>::current();
+        let mut last: Option<Greenlet> = None;
+        for _ in 0..3000 {
+            let root = root.clone();
+            let builder = Greenlet::<()>::builder().stack_size(16 * 1024);
+            let builder = if let Some(last) = &last { builder.parent(last) } else { builder };
+            let g = builder.build(move |()| root.switch(()));
+            g.switch(());
+            // Only its child keeps its parent.
+            last = Some(g);
+        }
+        drop(last);
+    }
+    passes("unwinding::a_chain_of_suspended_parents_may_be_longer_than_a_stack_is_deep", || {
+        let thread = std::thread::Builder::new().stack_size(256 * 1024);
+        thread.spawn(chain).unwrap().join().unwrap();
+    });
 }
