@@ -12,6 +12,7 @@ fn main() {
     match scene.as_deref() {
         Some("nested") => in_main(stop_here),
         Some("adopted") => adopted(),
+        Some("orphaned") => orphaned(),
         Some("waiting") => waiting(),
         Some("busy") => in_main(busy),
         Some("overflow") => in_main(overflow),
@@ -57,6 +58,21 @@ fn adopted() {
 fn in_starter(child: &Greenlet) {
     child.switch(());
     black_box("in_starter");
+}
+
+/// A greenlet whose parent is dead.
+#[inline(never)]
+fn orphaned() {
+    let maker = Greenlet::<()>::current();
+    let parent = Greenlet::<()>::new(|()| ());
+    let child = Greenlet::<()>::builder().name("child").parent(&parent).build(move |()| {
+        wait(&maker);
+        in_inner(stop_here);
+    });
+    child.switch(());
+    parent.switch(());
+    child.switch(());
+    black_box("orphaned");
 }
 
 /// Greenlets in every state there is.

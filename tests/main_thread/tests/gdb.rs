@@ -60,6 +60,15 @@ fn a_backtrace_goes_to_the_parent_and_not_to_whoever_started_the_greenlet() {
     assert_eq!(functions(&said), ["in_inner", "wait", "adopted", "main"], "{said}");
 }
 
+#[test]
+fn a_backtrace_ends_at_a_parent_that_is_dead() {
+    let Some(said) = gdb("orphaned", &["backtrace"]) else { return };
+    assert_eq!(functions(&said), ["in_inner"], "{said}");
+    let beyond: Vec<_> =
+        said.lines().filter(|line| line.starts_with('#') && line.contains(" in ?? ")).collect();
+    assert!(beyond.iter().all(|frame| frame.contains("0x0000000000000000 ")) && beyond.len() <= 2, "{said}");
+}
+
 const HELPER: &str = concat!("source ", env!("CARGO_MANIFEST_DIR"), "/../../docs/gdb/greenlets.py");
 
 /// Whether this build has the debug information that the helper needs.
