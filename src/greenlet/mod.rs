@@ -18,6 +18,7 @@ pub(crate) mod counting;
 mod error;
 mod extras;
 mod generator;
+mod late;
 pub(crate) mod life;
 mod local;
 mod parcel;

@@ -1,8 +1,8 @@
 //! What the greenlets of one OS thread share.
 //!
 //! The [words] that a switch looks at are plain thread-locals. Everything else hangs off the
-//! thread's state, which is made on first use, unwinds what is still suspended when the thread ends, and goes away with the
-//! last control block that a forgotten handle keeps.
+//! thread's state, which is made on first use, unwinds what is still suspended when the thread ends, and
+//! goes away with the last control block that a forgotten handle keeps.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
@@ -15,7 +15,7 @@ use super::life::CAN_UNWIND;
 use super::raised::Raised;
 use super::storage::{OwnStorage, Storage};
 use super::words::{self, Hold, Leaving, fast_current, slow_current};
-use super::{counting, life, trace, unwind};
+use super::{counting, late, life, trace, unwind};
 use crate::arch::FloatControl;
 use crate::stack::overflow::{self, AlternateStack, Fault, Overflown};
 use crate::stack::{Pool, SizeClass};
@@ -142,6 +142,7 @@ impl Thread {
         if AT_EXIT.try_with(|_| ()).is_err() {
             this.ending.set(true);
             this.slow.set(true);
+            late::end_late(thread);
         }
         this.make_current(root);
         this.notice_hooks();
@@ -349,7 +350,7 @@ impl Thread {
     }
 
     /// Unwinds every suspended greenlet, then lets go of the root.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.ending.set(true);
         self.slow.set(true);
         // From here on no switch is fast: the slow path refuses them.

@@ -136,6 +136,29 @@ fn memory_stays_flat_while_threads_leave_suspended_greenlets_behind() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
+#[test]
+fn memory_stays_flat_while_threads_use_greenlets_as_their_locals_are_destroyed() {
+    struct Late;
+    impl Drop for Late {
+        fn drop(&mut self) {
+            assert_eq!(Greenlet::<()>::current().id(), 0);
+        }
+    }
+    thread_local!(static LATE: Late = const { Late });
+    passes("leaks::memory_stays_flat_while_threads_use_greenlets_as_their_locals_are_destroyed", || {
+        assert_flat(CYCLES / 100, |count| {
+            for n in 0..count {
+                let thread = std::thread::spawn(move || {
+                    LATE.with(|_| ());
+                    // Or it is the first to use any.
+                    (n % 2 == 0).then(|| Greenlet::<()>::new(|()| ()).switch(()));
+                });
+                thread.join().unwrap();
+            }
+        });
+    });
+}
+
 /// How much address space the process may have. Returns what was allowed before.
 pub(crate) fn limit_address_space(limit: libc::rlim_t) -> libc::rlim_t {
     // SAFETY: the structure is filled in before it is used.
