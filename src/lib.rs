@@ -75,7 +75,8 @@
 //! A panic ends its greenlet and is delivered to the parent, or to whoever joins the task. A kill
 //! and a timeout unwind a greenlet from the place where it waits, so its destructors run. While a
 //! thread unwinds, nothing may switch: a destructor that would have to wait gets an error where
-//! there is one to return, and panics otherwise.
+//! there is one to return, and panics otherwise. [Waiting](hub#waiting) has the details, and says what
+//! happens when nobody can ever run again.
 //!
 //! Built with `panic = "abort"`, switching works and whatever needs unwinding says that it cannot.
 

@@ -28,7 +28,9 @@ pub enum ReportKind {
     /// Something was raised in a greenlet, or left for it by a child, when it could not take it: it
     /// waits for something else, or for another greenlet to be unwound.
     Undelivered,
-    /// A spawned task panicked. Whoever joins it is told as well.
+    /// A spawned task ended with an error that is not a plain kill: it panicked, was killed
+    /// [with an error](crate::Task::kill_with), let a timeout escape, or got no stack. Whoever joins it is
+    /// told as well.
     TaskFailed,
     /// A [server](crate::server) could not accept, and tries again after a pause.
     AcceptFailed,

@@ -5,6 +5,9 @@
 //! `FileObjectThread`, eventlet's `tpool`). On Linux, what the page cache has is read at once, with no
 //! thread, but for the end of a file. Everything here is called as in [`std::fs`] and does the same.
 //!
+//! Otherwise than there, [`File::open_with`] is `OpenOptions::open`, and [`File::into_std`] returns a `Result`. There is
+//! no `File::options`, no `lock` and its kin, no `set_times` or `set_modified`, and no `DirBuilder`.
+//!
 //! A call takes more than std's own for the way to the thread and back: a microsecond or two where one follows
 //! soon after another, and tens where the thread has to be woken. It is
 //! worth it where a disk, a network file system or a busy device might keep the whole thread waiting;

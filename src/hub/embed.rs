@@ -16,7 +16,7 @@
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let (mut reader, mut writer) = std::io::pipe()?;
-//! greenlet::spawn(move || writer.write_all(b"x"));
+//! drop(greenlet::spawn(move || writer.write_all(b"x")));
 //! assert!(can_wait());
 //! assert_eq!(wait_for_fds([(reader.as_raw_fd(), POLLIN)], None), Ended::Woken);
 //! assert_eq!(reader.read(&mut [0; 8])?, 1);

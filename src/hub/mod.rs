@@ -7,6 +7,31 @@
 //!
 //! Parking and waking allocate nothing and take no lock. This floor knows nothing of tasks,
 //! sockets or timeouts; it must never run user code but timer calls, and never lose a wake.
+//!
+//! # Waiting
+//!
+//! Whatever waits in this crate parks its greenlet here, and most of it goes on when what it waits for has come or its
+//! own timeout is over. A wait may end in other ways, and these are the same for all:
+//!
+//! - **A kill or a timeout.** The greenlet was [killed](crate::Task::kill), or a [`Timeout`](crate::Timeout) that it
+//!   started is over: it unwinds from the wait, which has taken nothing.
+//! - **In a destructor, while the greenlet unwinds,** nothing can be waited for. What returns an [`io::Result`] returns an
+//!   error; every other wait panics, and a panic in a destructor during unwinding aborts the process. What need not wait
+//!   works as ever: `try_lock`, a lock that is free, `set`, `put` where there is room. (With the
+//!   feature `own-tls`, every wait in a destructor of a greenlet's own thread-locals panics.)
+//! - **LoopExit.** Nobody is ready, no timer is set, nobody waits for a descriptor or for another thread, and no
+//!   [`HubHandle`], listener for [signals](crate::signal) or thread of a [`run_on`] is left: nobody here can ever run
+//!   again. Then the thread's root greenlet, which is what the thread itself runs, panics where it waits. The panic's text
+//!   begins with `LoopExit` and lists who waits for what; the others go on waiting, and are unwound when the thread ends.
+//!   (Only [`join`] returns.) It never comes from a [`Guest::turn`].
+//!
+//! ```
+//! use greenlet::sync::Event;
+//!
+//! let payload = std::panic::catch_unwind(|| Event::new().wait()).unwrap_err();
+//! let text = payload.downcast_ref::<String>().unwrap();
+//! assert!(text.starts_with("LoopExit") && text.contains("greenlet 0: an event"));
+//! ```
 
 mod counted;
 #[cfg(target_os = "linux")]
@@ -187,7 +212,7 @@ pub(crate) fn check_may_wait() -> io::Result<()> {
 /// To be called before anything here has made the hub: a task, a socket, a sleep.
 ///
 /// Where nothing is chosen, the environment variable `GREENLET_BACKEND` decides, `system` or `poll`;
-/// and without that it is [`Backend::System`].
+/// and without that it is [`Backend::System`]. With any other name in it, the first use of a hub panics.
 ///
 /// # Errors
 ///
@@ -211,7 +236,7 @@ pub fn use_backend(backend: Backend) -> io::Result<()> {
     Hub::start(backend).map(drop)
 }
 
-/// How this thread's hub waits for descriptors.
+/// How this thread's hub waits for descriptors. Makes the hub if there is none yet.
 pub fn backend() -> Backend {
     here().poller.backend()
 }

@@ -257,7 +257,7 @@ impl Drop for Line {
 /// A hub as seen from any thread: spawns tasks there.
 ///
 /// While a handle exists, its hub never concludes that nothing can wake it: it sleeps instead of
-/// raising LoopExit.
+/// raising [LoopExit](super#waiting).
 #[derive(Clone)]
 pub struct HubHandle {
     line: Line,

@@ -97,7 +97,7 @@ impl fmt::Debug for Place {
 /// The threads of one [`run_on`]. Dropped, it leaves them running.
 ///
 /// It belongs to the hub that started them, which does not conclude that nothing can wake it while they
-/// run.
+/// run. How else a wait for them may end: [Waiting](super#waiting).
 #[must_use = "threads that nobody joins end with the process"]
 pub struct Hubs<R> {
     hubs: Arc<[HubHandle]>,

@@ -12,12 +12,12 @@ use crate::time::deadline;
 /// A parker holds at most one permit. [`unpark`](Unparker::unpark) makes it available and
 /// [`park`](Self::park) consumes it, at once or when it comes: a wake that arrives first is not
 /// lost, and one that arrives late wakes nobody else. The semantics are those of
-/// [`std::thread::park`], for a greenlet.
+/// [`std::thread::park`], for a greenlet. How else a wait may end: [Waiting](super#waiting).
 ///
 /// ```
 /// let parker = greenlet::hub::Parker::new();
 /// let unparker = parker.unparker();
-/// greenlet::spawn(move || unparker.unpark());
+/// drop(greenlet::spawn(move || unparker.unpark()));
 /// parker.park(); // lets the task run, which unparks
 /// ```
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Floor 4: sockets with std's methods, on which only the calling greenlet waits.
+//! Floor 5: sockets with std's methods, on which only the calling greenlet waits.
 //!
 //! Each operation is tried at once, and its greenlet waits only if it would block. The types
 //! belong to the thread that made them, whose hub watches them; their descriptors can be moved

@@ -110,6 +110,8 @@ macro_rules! timeouts {
     ($type:ident, $reading:literal, $writing:literal) => {
         impl $type {
             #[doc = concat!("How long ", $reading, " may wait; `None` for as long as it takes.")]
+            /// What takes longer fails with [`TimedOut`](::std::io::ErrorKind::TimedOut), on every system. (std's fails
+            /// with `WouldBlock` on Linux.)
             ///
             /// # Errors
             ///
@@ -119,6 +121,8 @@ macro_rules! timeouts {
             }
 
             #[doc = concat!("How long ", $writing, " may wait; `None` for as long as it takes.")]
+            /// What takes longer fails with [`TimedOut`](::std::io::ErrorKind::TimedOut), on every system. (std's fails
+            /// with `WouldBlock` on Linux.)
             ///
             /// # Errors
             ///

@@ -23,7 +23,7 @@ use super::{Interest, PollFd, poll};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let (mut reader, mut writer) = std::io::pipe()?; // std's own, whose read would block the thread
-/// greenlet::spawn(move || writer.write_all(b"x"));
+/// drop(greenlet::spawn(move || writer.write_all(b"x")));
 /// greenlet::os::fd::wait_readable(&reader, None)?;
 /// assert_eq!(reader.read(&mut [0; 8])?, 1);
 /// # Ok(())

@@ -32,7 +32,7 @@ pub struct PipeWriter {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let (mut reader, mut writer) = greenlet::os::pipe()?;
-/// greenlet::spawn(move || writer.write_all(b"through the pipe"));
+/// drop(greenlet::spawn(move || writer.write_all(b"through the pipe")));
 /// let mut text = String::new();
 /// reader.read_to_string(&mut text)?;
 /// assert_eq!(text, "through the pipe");

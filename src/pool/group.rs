@@ -109,7 +109,8 @@ impl Group {
     }
 
     /// [Kills](Task::kill) all members, and returns at once; [`join`](Self::join) tells when they are
-    /// gone. A member that was killed by this before is not killed again.
+    /// gone. A member that was killed by this before is not killed again. Built with `panic = "abort"`, this
+    /// ends those that have not begun, and leaves the others.
     pub fn kill(&self) {
         self.crew.kill();
     }

@@ -11,6 +11,7 @@
 //! order in which they came, and nobody barges past them: an item that somebody has been woken for
 //! is not given to a third, and neither is a place. What a greenlet was woken for and does not take,
 //! because it is killed or timed out first, goes to the next one.
+//! How else a wait may end: [Waiting](crate::hub#waiting).
 //!
 //! A queue belongs to one thread; share it through [`Rc`](std::rc::Rc). For other threads there is
 //! [`threads::channel`](crate::threads::channel).

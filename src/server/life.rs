@@ -71,7 +71,7 @@ struct Shared<I: Intake> {
 
 impl<I: Intake> Server<I> {
     /// A server that will have `handler` called with each connection or datagram, as [`Intake::Item`]
-    /// says. What that returns is dropped; a connection is closed when the handler has dropped it.
+    /// says. What that returns is dropped, an `Err` too; a connection is closed when the handler has dropped it.
     ///
     /// # Errors
     ///
@@ -125,8 +125,9 @@ impl<I: Intake> Server<I> {
         I::address(&self.shared.place).clone()
     }
 
-    /// Begins to accept. A server that was stopped opens its socket again at the same address. Nothing
-    /// happens if it accepts already.
+    /// Begins to accept. A server that was stopped opens its socket again at the same address, with
+    /// [`reuse_port`](crate::net::ListenOptions::reuse_port) as it was; the backlog and other options are the
+    /// defaults then. Nothing happens if it accepts already.
     ///
     /// # Errors
     ///

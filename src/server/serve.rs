@@ -13,6 +13,10 @@ use super::{Intake, Server};
 ///
 /// As [`Server::serve_forever`].
 ///
+/// # Panics
+///
+/// If the limit is zero.
+///
 /// ```no_run
 /// use std::io::Write;
 /// use greenlet::net::TcpListener;

@@ -20,6 +20,9 @@ use crate::threads::Event;
 /// accepted, unless its handler [detaches](TcpStream::detach) it and gives it to another thread's
 /// [hub](Self::hubs).
 ///
+/// There is no limit to how many it handles at once: for one, [`run_on`](crate::hub::run_on) threads with a
+/// [`StreamServer`] each.
+///
 /// Dropped without a [`stop`](Self::stop), it goes on.
 ///
 /// ```
@@ -104,6 +107,10 @@ impl ThreadedServer {
     ///
     /// Why a thread could not serve or stop: the first one's error. All have ended. Or in a destructor while
     /// the greenlet unwinds, where nothing can be waited for: the threads go on stopping.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a thread, if one has panicked. A handler's panic ends its own task and not the thread.
     #[track_caller]
     pub fn stop(self, grace: Option<Duration>) -> io::Result<usize> {
         self.stop.grace.get_or_init(|| grace);

@@ -3,6 +3,8 @@
 //! The handler that the system calls does nothing but count and wake: whatever is to be done on a
 //! signal is done by a greenlet, which may lock, allocate and wait. The action that a signal had before
 //! is back when the last one who listens to it is gone.
+//!
+//! How else a wait for one may end: [Waiting](crate::hub#waiting).
 
 mod action;
 mod bells;

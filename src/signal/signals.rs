@@ -16,7 +16,7 @@ use crate::time::deadline;
 /// what they did before. Several may listen to the same signal, on any threads, and all of them get
 /// it. As everywhere, signals of one kind that come before the first is looked at count as one.
 ///
-/// While somebody listens, [LoopExit](crate::hub) is not raised: a signal may come.
+/// While somebody listens, [LoopExit](crate::hub#waiting) is not raised: a signal may come.
 ///
 /// ```
 /// use greenlet::signal::{SIGUSR1, SIGUSR2, Signals};

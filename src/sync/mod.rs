@@ -7,6 +7,8 @@
 //! Whoever does not have to wait goes on at once, and lets others run once in a while all the same, so
 //! that a loop over something that is always free starves nobody. What is called `try_…` never does.
 //!
+//! How else a wait here may end, by a kill, in a destructor or in a deadlock: [Waiting](crate::hub#waiting).
+//!
 //! These types belong to one thread, so they are neither `Send` nor `Sync` and cost no atomic
 //! operation; share them through [`Rc`](std::rc::Rc). For other threads there is
 //! [`threads`](crate::threads).

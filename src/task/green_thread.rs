@@ -43,7 +43,8 @@ impl<T: 'static> GreenThread<T> {
     ///
     /// # Panics
     ///
-    /// If the task waits for itself, or one of its links does this.
+    /// If the task waits for itself, or one of its links does this; and as every wait, see
+    /// [Waiting](crate::hub#waiting).
     #[track_caller]
     pub fn join(self) -> Result<T, TaskError> {
         self.task.wait_for_result(None);

@@ -66,7 +66,7 @@ impl Task {
     ///
     /// # Panics
     ///
-    /// If the task waits for itself.
+    /// If the task waits for itself; and as every wait, see [Waiting](crate::hub#waiting).
     #[track_caller]
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         self.wait_until(deadline(timeout))
@@ -174,9 +174,10 @@ impl Task {
     /// Calls `callback` with the task when it has ended, or soon if it has ended already (gevent's
     /// and eventlet's `link`).
     ///
-    /// Links are called in the order of their registration, and before those who wait for the task
-    /// go on. Each has a task of its own: it may wait, and if it panics that is
+    /// Links are begun in the order of their registration, and before those go on who waited for the task
+    /// by then. Each has a task of its own: it may wait, and if it panics that is
     /// [reported](crate::set_report_hook) and the others are called all the same.
+    /// [`join`](crate::GreenThread::join) waits until they have returned, too, and [`wait`](Self::wait) does not.
     ///
     /// ```
     /// let task = greenlet::spawn(|| 1);

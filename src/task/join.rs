@@ -60,7 +60,8 @@ pub fn wait<W: Waitable>(
 ///
 /// # Panics
 ///
-/// If a task waits for itself so; the same goes for [`wait`] and [`join_all`].
+/// If a task waits for itself so; and as every wait, see [Waiting](crate::hub#waiting). The same goes for [`wait`] and
+/// [`join_all`].
 ///
 /// ```
 /// use std::time::Duration;

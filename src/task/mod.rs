@@ -36,7 +36,8 @@ use crate::hub;
 ///
 /// # Panics
 ///
-/// If the greenlet unwinds: a destructor cannot wait while a panic or a kill passes through.
+/// If the greenlet unwinds: a destructor cannot wait while a panic or a kill passes through. See
+/// [Waiting](crate::hub#waiting).
 ///
 /// ```
 /// use std::time::{Duration, Instant};

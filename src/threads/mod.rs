@@ -15,6 +15,7 @@
 //!
 //! As long as a greenlet waits for one of these, its hub sleeps rather than to conclude that nothing
 //! can wake it: it cannot know what other threads will do.
+//! How else a wait may end: [Waiting](crate::hub#waiting).
 //!
 //! To have a hub run something, see [`HubHandle`](crate::hub::HubHandle); to run something that blocks
 //! without holding up a hub, [`ThreadPool`](crate::pool::ThreadPool).

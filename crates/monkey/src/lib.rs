@@ -1,7 +1,7 @@
 //! Monkey patching, natively: code nobody wrote for greenlets becomes cooperative.
 //!
 //! Linking this crate puts functions of its own in the place of libc's blocking ones: `read`, `recv`,
-//! `connect`, `poll`, `nanosleep`, the `futex` system call and some fifty more. Until [`patch_all`] or
+//! `connect`, `poll`, `nanosleep`, the `futex` system call and some sixty more. Until [`patch_all`] or
 //! [`Patch::apply`] is called they pass every call on. After that, a call that would block a greenlet parks
 //! it, and others run: whether it comes from `std::net`, `std::thread::sleep`, `std::sync`, from a
 //! crate that never heard of greenlets, or from C.
@@ -43,8 +43,9 @@
 //!
 //! The mode of a descriptor stays what the program has set. A descriptor in non-blocking mode, `MSG_DONTWAIT`
 //! and a timeout of zero mean what they meant; so do `SO_RCVTIMEO`, `SO_SNDTIMEO`, `MSG_WAITALL`, and
-//! the value of `errno` after a call. A write in blocking mode writes all. `connect` sets `O_NONBLOCK` for
-//! the time of one system call, on a socket in blocking mode; nothing else touches a mode.
+//! the value of `errno` after a call. A write in blocking mode writes all. On what is in
+//! blocking mode, `connect`, `sendfile` and `splice` set `O_NONBLOCK` for the time of one system call; nothing else
+//! touches a mode.
 //!
 //! **A signal** that the thread has handled ends the calls that its greenlets are parked in with `EINTR`, where it would
 //! have ended a blocking call of the thread: `SA_RESTART` means what it meant. Not in a statically linked program.
