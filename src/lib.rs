@@ -17,6 +17,7 @@
 //! ```
 //! # #[cfg(feature = "hub")] {
 //! use std::io::{Read, Write};
+//! use std::time::Duration;
 //! use greenlet::net::{TcpListener, TcpStream};
 //!
 //! # fn main() -> std::io::Result<()> {
@@ -24,32 +25,25 @@
 //! let address = listener.local_addr()?;
 //! drop(greenlet::spawn(move || {
 //!     for connection in listener.incoming().flatten() {
-//!         drop(greenlet::spawn(move || {
-//!             let (mut from, mut to) = (&connection, &connection);
-//!             std::io::copy(&mut from, &mut to)
-//!         }));
+//!         drop(greenlet::spawn(move || (&connection).write_all(b"hello")));
 //!     }
 //! }));
 //!
-//! let clients: Vec<_> = (0..100)
-//!     .map(|n: u8| {
-//!         greenlet::spawn(move || -> std::io::Result<u8> {
-//!             let mut stream = TcpStream::connect(address)?;
-//!             stream.write_all(&[n])?;
-//!             let mut answer = [0];
-//!             stream.read_exact(&mut answer)?;
-//!             Ok(answer[0])
-//!         })
-//!     })
-//!     .collect();
-//! for (n, client) in clients.into_iter().enumerate() {
-//!     assert_eq!(usize::from(client.join().unwrap()?), n);
-//! }
+//! let fetch = move || -> std::io::Result<String> {
+//!     let mut text = String::new();
+//!     TcpStream::connect(address)?.read_to_string(&mut text)?;
+//!     Ok(text)
+//! };
+//! let tasks: Vec<_> = (0..1000).map(|_| greenlet::spawn(fetch)).collect();
+//! let done = greenlet::join_all(&tasks, Some(Duration::from_secs(10)));
+//! assert_eq!(done.len(), 1000);
 //! # Ok(())
 //! # }
 //! # main().unwrap();
 //! # }
 //! ```
+//!
+//! (A real server is [`server::StreamServer`]: where there are no descriptors left it pauses, and the loop above spins.)
 //!
 //! # The house
 //!
