@@ -19,12 +19,11 @@ use crate::os::descriptor;
 /// # fn main() -> std::io::Result<()> {
 /// let server = UdpSocket::bind("127.0.0.1:0")?;
 /// let address = server.local_addr()?;
-/// greenlet::spawn(move || -> std::io::Result<()> {
+/// drop(greenlet::spawn(move || {
 ///     let mut buffer = [0; 64];
 ///     let (len, from) = server.recv_from(&mut buffer)?;
-///     server.send_to(&buffer[..len], from)?;
-///     Ok(())
-/// });
+///     server.send_to(&buffer[..len], from)
+/// }));
 /// let client = UdpSocket::bind("127.0.0.1:0")?;
 /// client.send_to(b"echo", address)?;
 /// let mut buffer = [0; 64];

@@ -22,7 +22,7 @@ use crate::time::deadline;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let (a, b) = UnixDatagram::pair()?;
-/// greenlet::spawn(move || b.send(b"one message"));
+/// drop(greenlet::spawn(move || b.send(b"one message")));
 /// let mut buffer = [0; 64];
 /// assert_eq!(a.recv(&mut buffer)?, 11);
 /// # Ok(())

@@ -37,7 +37,8 @@
 //! ```
 //!
 //! A call parks where it may: on a thread that has a hub, which is one where a greenlet was spawned, or waited.
-//! On all other threads, before `main`, and in what the hub itself does, calls go to libc as ever.
+//! On all other threads, before `main`, and in what the hub itself does, calls go to libc as ever. Threads stay
+//! threads: where `std::thread::spawn` is to start a greenlet, the program says `greenlet::spawn`.
 //!
 //! # What changes, and what does not
 //!
