@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::mem::{self, MaybeUninit};
 use std::pin::pin;
+use std::slice;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
@@ -141,10 +142,22 @@ impl Call {
             if result != WOULD_BLOCK {
                 return result;
             }
+            if self.is_shut_down() {
+                return operation(How::Block);
+            }
             if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
                 return error;
             }
         }
+    }
+
+    /// Whether nothing is to come any more. A datagram socket tells that to those who block only, and does not
+    /// keep them.
+    fn is_shut_down(self) -> bool {
+        let mut fd = libc::pollfd { fd: self.fd, events: libc::POLLRDHUP, revents: 0 };
+        self.events == embed::POLLIN
+            && poll_now(slice::from_mut(&mut fd)) > 0
+            && fd.revents & libc::POLLRDHUP != 0
     }
 
     /// Waits until the operation is worth trying.
@@ -266,7 +279,7 @@ fn is_file(fd: c_int) -> bool {
 /// Whether an operation would not block now.
 pub(super) fn is_ready(fd: c_int, events: i16) -> bool {
     let mut fd = libc::pollfd { fd, events, revents: 0 };
-    poll_now(std::slice::from_mut(&mut fd)) != 0
+    poll_now(slice::from_mut(&mut fd)) != 0
 }
 
 /// What is ready now; the kernel's result.

@@ -222,6 +222,23 @@ fn the_other_ends_shutdown_wakes_and_so_does_ones_own() {
 }
 
 #[test]
+fn a_datagram_socket_that_is_shut_down_has_nothing_more_to_say() {
+    patched(|| {
+        let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        a.connect(b.local_addr().unwrap()).unwrap();
+        let (c, _d) = UnixDatagram::pair().unwrap();
+        for fd in [a.as_raw_fd(), c.as_raw_fd()] {
+            let waiting = spawn(move || unsafe { libc::recv(fd, [0_u8].as_mut_ptr().cast(), 1, 0) });
+            std::thread::yield_now();
+            assert!(!waiting.is_finished());
+            assert_eq!(unsafe { libc::shutdown(fd, libc::SHUT_RD) }, 0);
+            assert_eq!(waiting.join().unwrap(), 0);
+            assert_eq!(unsafe { libc::read(fd, [0_u8].as_mut_ptr().cast(), 1) }, 0);
+        }
+    });
+}
+
+#[test]
 fn who_waits_for_a_descriptor_that_is_closed_is_told() {
     patched(|| {
         let (a, _b) = UnixStream::pair().unwrap();
