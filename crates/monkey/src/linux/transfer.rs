@@ -1,5 +1,5 @@
-//! Copies between descriptors within the kernel. They cannot be asked not to block, so each end is waited
-//! for, and in non-blocking mode for the time of the call. A copy may end early, as it always might.
+//! Copies between descriptors within the kernel. They cannot be asked not to block, so each end is in
+//! non-blocking mode for the time of the call. A copy may end early, as it always might.
 
 use std::ffi::{c_int, c_long, c_uint};
 
@@ -120,21 +120,18 @@ fn transfer_when_ready(
     let ends = [Call::reading(Part::Files, input), Call::writing(Part::Files, output)];
     let mut patience = Patience::new(Part::Files, signal);
     loop {
-        for end in ends {
-            // What does not block of itself says so below.
-            if is_ready(end.fd, end.events) || is_nonblocking(end.fd) {
-                continue;
-            }
-            if let Some(error) = failure(end.wait(None, signal)) {
-                return error;
-            }
-        }
+        // Only the kernel knows whether there is anything to wait for: no copy of nothing waits.
         let result = without_blocking(output, || without_blocking(input, &operation));
         if result != WOULD_BLOCK || is_nonblocking(input) || is_nonblocking(output) {
             return result;
         }
         if let Some(error) = failure(patience.after_a_vain_wake(None)) {
             return error;
+        }
+        for end in ends.into_iter().filter(|end| !is_ready(end.fd, end.events)) {
+            if let Some(error) = failure(end.wait(None, signal)) {
+                return error;
+            }
         }
     }
 }

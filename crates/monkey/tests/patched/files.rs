@@ -244,6 +244,35 @@ fn a_splice_waits_for_what_is_not_there_yet() {
 }
 
 #[test]
+fn a_copy_of_nothing_and_one_that_cannot_be_wait_for_nobody() {
+    use std::os::unix::net::UnixStream;
+    use std::ptr::null_mut;
+
+    patched(|| {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let (socket, other) = UnixStream::pair().unwrap();
+        let splice = |input: i32, output: i32, len| {
+            (unsafe { libc::splice(input, null_mut(), output, null_mut(), len, 0) }, last_error())
+        };
+        let send_file = |output: i32, input: i32, mut at: i64| {
+            (unsafe { libc::sendfile(output, input, &mut at, 100) }, last_error())
+        };
+        assert_eq!(splice(reader.as_raw_fd(), writer.as_raw_fd(), 0).0, 0);
+        // One of the two has to be a pipe; and what is sent has to be a file.
+        assert_eq!(splice(socket.as_raw_fd(), other.as_raw_fd(), 100), (-1, Some(libc::EINVAL)));
+        assert_eq!(send_file(other.as_raw_fd(), socket.as_raw_fd(), 0), (-1, Some(libc::ESPIPE)));
+        // The end of a file needs no room.
+        socket.set_nonblocking(true).unwrap();
+        while (&socket).write(&[0; 4096]).is_ok() {}
+        socket.set_nonblocking(false).unwrap();
+        let file = File::open("/proc/self/exe").unwrap();
+        let end = file.metadata().unwrap().len() as i64;
+        assert_eq!(send_file(socket.as_raw_fd(), file.as_raw_fd(), end).0, 0);
+    });
+}
+
+#[test]
 fn a_copy_between_files_copies_and_lets_others_run() {
     patched(|| {
         let (from, to) = (path("copy-from"), path("copy-to"));
