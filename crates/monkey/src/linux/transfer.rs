@@ -101,6 +101,8 @@ fn copy_files(operation: impl Fn() -> isize) -> isize {
 
 fn transfer(input: c_int, output: c_int, operation: impl Fn() -> isize) -> isize {
     if embed::spend_budget()
+        && !is_nonblocking(input)
+        && !is_nonblocking(output)
         && let Some(error) = failure(yield_now())
     {
         return error;

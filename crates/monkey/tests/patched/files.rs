@@ -272,6 +272,23 @@ fn a_copy_of_nothing_and_one_that_cannot_be_wait_for_nobody() {
     });
 }
 
+/// It may be a signal handler that makes it.
+#[test]
+fn a_copy_that_does_not_block_by_its_mode_lets_nobody_run() {
+    patched(|| {
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let mut file = File::open("/proc/self/exe").unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        let other = spawn(|| {});
+        for _ in 0..1000 {
+            let (output, input) = (socket.as_raw_fd(), file.as_raw_fd());
+            assert_eq!(unsafe { libc::sendfile(output, input, std::ptr::null_mut(), 1) }, 0);
+        }
+        assert!(!other.is_finished());
+    });
+}
+
 #[test]
 fn a_copy_between_files_copies_and_lets_others_run() {
     patched(|| {
