@@ -96,11 +96,12 @@ impl Call {
 
     #[cold]
     fn wait_and_perform(self, operation: &mut dyn FnMut(How) -> isize, can_ask: bool) -> isize {
+        // A file waits for its disk in non-blocking mode as well.
+        if self.part == Part::Files && is_file(self.fd) {
+            return operation(How::Block);
+        }
         if is_nonblocking(self.fd) {
             return if can_ask { WOULD_BLOCK } else { operation(How::Block) };
-        }
-        if is_file(self.fd) {
-            return operation(How::Block);
         }
         if !embed::can_wait() {
             return match panicking() {

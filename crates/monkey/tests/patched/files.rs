@@ -124,6 +124,21 @@ fn files_are_read_and_written_as_ever() {
 }
 
 #[test]
+fn a_file_in_non_blocking_mode_is_read_from_its_disk_all_the_same() {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    patched(|| {
+        let path = path("file of a disk");
+        fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
+        let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        file.sync_all().unwrap();
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        assert_eq!(file.read(&mut [0; 1 << 16]).unwrap(), 1 << 16);
+    });
+}
+
+#[test]
 fn a_terminal_is_waited_for() {
     patched(|| {
         let (mut ours, mut theirs) = (0, 0);
