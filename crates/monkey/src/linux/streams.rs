@@ -109,14 +109,22 @@ unsafe fn complete(fd: c_int, result: isize, len: usize, rest: impl Fn(usize) ->
 
 /// Whether it is a file, and not a stream.
 fn has_position(fd: c_int) -> bool {
+    position(fd) > 0
+}
+
+/// Where in a file the next byte goes; zero in a stream.
+fn position(fd: c_int) -> u64 {
     // SAFETY: takes no memory.
-    unsafe { call3(libc::SYS_lseek, fd as usize, 0, libc::SEEK_CUR as usize) > 0 }
+    let at = unsafe { call3(libc::SYS_lseek, fd as usize, 0, libc::SEEK_CUR as usize) };
+    u64::try_from(at).unwrap_or(0)
 }
 
 unsafe fn write_all(fd: c_int, buffer: *const c_void, len: size_t) -> isize {
-    Call::writing(Part::Files, fd).perform_all(len, |how, done| {
+    Call::writing(Part::Files, fd).perform_all(len, |how, done| match done {
         // SAFETY: the arguments of a call that was taken over.
-        unsafe { write_some(how, fd, buffer as usize + done, len - done) }
+        0 => unsafe { write_some(how, fd, buffer as usize, len) },
+        // SAFETY: as above.
+        _ => unsafe { write_rest(how, fd, buffer as usize + done, len - done) },
     })
 }
 
@@ -125,22 +133,22 @@ unsafe fn write_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isiz
     let pieces = unsafe { Pieces::new(buffers, count as usize) };
     let len = pieces.len();
     Call::writing(Part::Files, fd).perform_all(len, |how, done| match how {
-        // SAFETY: as above.
-        How::Try if done == 0 => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
-        How::Ready if len > libc::PIPE_BUF => {
+        _ if done > 0 => {
             let (buffer, len) = pieces.after(done);
+            // SAFETY: as above.
+            unsafe { write_rest(how, fd, buffer, len) }
+        }
+        // SAFETY: as above.
+        How::Try => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
+        How::Ready if len > libc::PIPE_BUF => {
+            let (buffer, len) = pieces.after(0);
             // SAFETY: as above.
             unsafe { write_some(how, fd, buffer, len) }
         }
         // SAFETY: as above.
-        How::Ready | How::Block if done == 0 => unsafe {
+        How::Ready | How::Block => unsafe {
             call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize)
         },
-        _ => {
-            let (buffer, len) = pieces.after(done);
-            // SAFETY: the caller's word.
-            unsafe { write_some(how, fd, buffer, len) }
-        }
     })
 }
 
@@ -156,6 +164,27 @@ unsafe fn write_some(how: How, fd: c_int, buffer: usize, len: usize) -> isize {
             How::Ready | How::Block => call3(libc::SYS_write, fd as usize, buffer, len),
         }
     }
+}
+
+/// Writes what an earlier part has left. A file that was at its limit then has ended the call: who goes on is sent
+/// `SIGXFSZ`.
+unsafe fn write_rest(how: How, fd: c_int, buffer: usize, len: usize) -> isize {
+    if let at @ 1.. = position(fd)
+        && at >= file_size_limit()
+    {
+        return 0;
+    }
+    // SAFETY: the caller's word.
+    unsafe { write_some(how, fd, buffer, len) }
+}
+
+/// How far this process may let a file grow.
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    let args = [0, libc::RLIMIT_FSIZE as usize, 0, &raw mut limit as usize, 0, 0];
+    // SAFETY: there is room for what it writes.
+    unsafe { call(libc::SYS_prlimit64, args) };
+    limit.rlim_cur
 }
 
 /// The vectored form does nothing at all then. This may be a datagram, though an empty one, or an error.

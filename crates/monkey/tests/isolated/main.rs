@@ -4,6 +4,7 @@
 
 mod allocator;
 mod end;
+mod files;
 mod fork;
 mod inert;
 #[path = "../common/isolation.rs"]
