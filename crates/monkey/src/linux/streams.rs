@@ -119,7 +119,11 @@ fn position(fd: c_int) -> u64 {
     u64::try_from(at).unwrap_or(0)
 }
 
+/// As much as the kernel writes at once, where pages have 4 KB.
+const AT_ONCE: usize = 0x7fff_f000;
+
 unsafe fn write_all(fd: c_int, buffer: *const c_void, len: size_t) -> isize {
+    let len = len.min(AT_ONCE);
     Call::writing(Part::Files, fd).perform_all(len, |how, done| match done {
         // SAFETY: the arguments of a call that was taken over.
         0 => unsafe { write_some(how, fd, buffer as usize, len) },
@@ -131,7 +135,7 @@ unsafe fn write_all(fd: c_int, buffer: *const c_void, len: size_t) -> isize {
 unsafe fn write_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isize {
     // SAFETY: the arguments of a call that was taken over.
     let pieces = unsafe { Pieces::new(buffers, count as usize) };
-    let len = pieces.len();
+    let len = pieces.len().min(AT_ONCE);
     Call::writing(Part::Files, fd).perform_all(len, |how, done| match how {
         _ if done > 0 => {
             let (buffer, len) = pieces.after(done);

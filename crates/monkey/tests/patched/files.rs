@@ -352,6 +352,20 @@ fn a_descriptor_that_is_not_open_replaces_nothing() {
 }
 
 #[test]
+fn no_more_is_written_at_once_than_the_kernel_writes() {
+    patched(|| {
+        const LEN: usize = 3 << 30;
+        let (read_only, map) =
+            (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+        let data = unsafe { libc::mmap(std::ptr::null_mut(), LEN, read_only, map, -1, 0) };
+        assert_ne!(data, libc::MAP_FAILED);
+        let nowhere = File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(unsafe { libc::write(nowhere.as_raw_fd(), data, LEN) }, 0x7fff_f000);
+        unsafe { libc::munmap(data, LEN) };
+    });
+}
+
+#[test]
 fn nothing_at_all_is_read_and_written_as_ever() {
     patched(|| {
         let nothing = [0_u8; 0];
