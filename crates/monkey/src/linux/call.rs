@@ -23,7 +23,8 @@ pub(super) const CANNOT_ASK: isize = isize::MIN;
 pub(super) enum How {
     /// Without blocking: [`WOULD_BLOCK`] or [`CANNOT_ASK`] if it cannot be done so.
     Try,
-    /// It can be done in part at least, as was just seen. No more than that is to be done.
+    /// It can be done in part at least, as was just seen. No more than that is to be done: [`WOULD_BLOCK`] if it
+    /// is nothing after all.
     Ready,
     /// As it comes, blocking the thread if need be.
     Block,
@@ -107,7 +108,10 @@ impl Call {
             return match panicking() {
                 false => operation(How::Block),
                 // The message of a panic, for one, on its way to a terminal.
-                true if !can_ask && is_ready(self.fd, self.events) => operation(How::Ready),
+                true if !can_ask && is_ready(self.fd, self.events) => match operation(How::Ready) {
+                    WOULD_BLOCK => CANCELED,
+                    result => result,
+                },
                 true => CANCELED,
             };
         }
@@ -137,7 +141,7 @@ impl Call {
             }
             let result = match can_ask {
                 true => operation(How::Try),
-                false if is_ready(self.fd, self.events) => return operation(How::Ready),
+                false if is_ready(self.fd, self.events) => operation(How::Ready),
                 false => WOULD_BLOCK,
             };
             if result != WOULD_BLOCK {
@@ -270,11 +274,16 @@ pub(super) fn without_blocking(fd: c_int, operation: impl FnOnce() -> isize) -> 
 
 /// Whether it is of the kind that is always ready.
 fn is_file(fd: c_int) -> bool {
-    let mut about = MaybeUninit::<libc::stat>::uninit();
+    matches!(kind(fd), libc::S_IFREG | libc::S_IFBLK)
+}
+
+/// What a descriptor stands for, as `S_IFMT` has it; none of that if it is not open.
+pub(super) fn kind(fd: c_int) -> libc::mode_t {
+    let mut about = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: there is room for what it writes.
-    let known = unsafe { call3(libc::SYS_fstat, fd as usize, about.as_mut_ptr() as usize, 0) } == 0;
-    // SAFETY: written by the call that succeeded.
-    known && matches!(unsafe { about.assume_init() }.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFBLK)
+    unsafe { call3(libc::SYS_fstat, fd as usize, about.as_mut_ptr() as usize, 0) };
+    // SAFETY: it is of numbers, for which zero will do.
+    unsafe { about.assume_init() }.st_mode & libc::S_IFMT
 }
 
 /// Whether an operation would not block now.

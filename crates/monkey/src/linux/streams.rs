@@ -1,13 +1,13 @@
 //! `read` and `write`, on whatever can block.
 //!
 //! The kernel is asked not to block by `RWF_NOWAIT`. Where it does not know that (FIFOs, terminals), the
-//! descriptor is waited for until it is ready, and no more is written than there is room for then.
+//! descriptor is waited for until it is ready, and what is written then is what there is room for.
 
 use std::ffi::{c_int, c_void};
 
 use libc::{iovec, size_t, ssize_t};
 
-use super::call::{CANNOT_ASK, Call, How};
+use super::call::{CANNOT_ASK, Call, How, kind, without_blocking};
 use super::pieces::Pieces;
 use super::raw::{answer, call, call3, error};
 use super::take_over::take_over;
@@ -136,38 +136,61 @@ unsafe fn write_vectored(fd: c_int, buffers: *const iovec, count: c_int) -> isiz
     // SAFETY: the arguments of a call that was taken over.
     let pieces = unsafe { Pieces::new(buffers, count as usize) };
     let len = pieces.len().min(AT_ONCE);
-    Call::writing(Part::Files, fd).perform_all(len, |how, done| match how {
-        _ if done > 0 => {
-            let (buffer, len) = pieces.after(done);
+    // SAFETY: as above.
+    let write = || unsafe { call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize) };
+    Call::writing(Part::Files, fd).perform_all(len, |how, done| {
+        let (rest, rest_len) = pieces.after(done);
+        match how {
             // SAFETY: as above.
-            unsafe { write_rest(how, fd, buffer, len) }
-        }
-        // SAFETY: as above.
-        How::Try => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
-        How::Ready if len > libc::PIPE_BUF => {
-            let (buffer, len) = pieces.after(0);
+            _ if done > 0 => unsafe { write_rest(how, fd, rest, rest_len) },
             // SAFETY: as above.
-            unsafe { write_some(how, fd, buffer, len) }
+            How::Try => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, buffers, count as usize) },
+            How::Ready => write_when_ready(fd, len, |room| match room < len {
+                // SAFETY: as above.
+                true => unsafe { call3(libc::SYS_write, fd as usize, rest, rest_len.min(room)) },
+                false => write(),
+            }),
+            How::Block => write(),
         }
-        // SAFETY: as above.
-        How::Ready | How::Block => unsafe {
-            call3(libc::SYS_writev, fd as usize, buffers as usize, count as usize)
-        },
     })
 }
 
 unsafe fn write_some(how: How, fd: c_int, buffer: usize, len: usize) -> isize {
     let piece = iovec { iov_base: buffer as *mut c_void, iov_len: len };
-    // What is ready has room for so much at least.
-    let len = if how == How::Ready { len.min(libc::PIPE_BUF) } else { len };
     // SAFETY: the caller's word.
-    unsafe {
-        match how {
-            How::Try if len == 0 => write_nothing(fd, buffer),
-            How::Try => vectored_nowait(libc::SYS_pwritev2, fd, &piece, 1),
-            How::Ready | How::Block => call3(libc::SYS_write, fd as usize, buffer, len),
-        }
+    let write = |len| unsafe { call3(libc::SYS_write, fd as usize, buffer, len) };
+    match how {
+        // SAFETY: as above.
+        How::Try if len == 0 => unsafe { write_nothing(fd, buffer) },
+        // SAFETY: as above.
+        How::Try => unsafe { vectored_nowait(libc::SYS_pwritev2, fd, &piece, 1) },
+        How::Ready => write_when_ready(fd, len, write),
+        How::Block => write(len),
     }
+}
+
+/// Writes to what was just seen to have room, though perhaps not for so much: `write` is told how much may go at
+/// most.
+///
+/// That is all of it in non-blocking mode, for the time of the call. A FIFO needs no such mode: it is ready when it has
+/// room for `PIPE_BUF` bytes. And the session's terminal must be spared: other processes that write by the
+/// same description would be refused in that moment. Whoever shows it reads on, so it blocks for a moment at most.
+fn write_when_ready(fd: c_int, len: usize, write: impl FnOnce(usize) -> isize) -> isize {
+    if kind(fd) == libc::S_IFIFO || is_terminal_of_session(fd) {
+        write(len.min(libc::PIPE_BUF))
+    } else {
+        without_blocking(fd, || write(len))
+    }
+}
+
+fn is_terminal_of_session(fd: c_int) -> bool {
+    let mut number: c_int = 0;
+    // SAFETY: there is room for a number.
+    let mut asked = |request: libc::Ioctl| unsafe {
+        call3(libc::SYS_ioctl, fd as usize, request as usize, &raw mut number as usize) == 0
+    };
+    // The master of a pseudo-terminal, which has such a number, answers for its slave.
+    asked(libc::TIOCGPGRP) && !asked(libc::TIOCGPTN)
 }
 
 /// Writes what an earlier part has left. A file that was at its limit then has ended the call: who goes on is sent
