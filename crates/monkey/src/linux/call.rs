@@ -115,8 +115,20 @@ impl Call {
                 true => CANCELED,
             };
         }
+        if !can_ask && let Some(deadline) = self.terminals_deadline() {
+            return self.read_until(deadline, operation);
+        }
         let deadline = self.deadline();
         until_signal(on_signal(deadline), |signal| self.try_until_done(operation, can_ask, deadline, signal))
+    }
+
+    /// Reads a terminal that is content with no byte at all once the time is over.
+    fn read_until(self, deadline: Instant, operation: &mut dyn FnMut(How) -> isize) -> isize {
+        let read = |signal: &Signal<'_>| self.try_until_done(operation, false, Some(deadline), signal);
+        match until_signal(OnSignal::Restart, read) {
+            WOULD_BLOCK => 0,
+            result => result,
+        }
     }
 
     fn try_until_done(
@@ -176,6 +188,17 @@ impl Call {
         let limit: libc::timeval = socket_option(self.fd, self.limit)?;
         let limit = Duration::new(limit.tv_sec as u64, limit.tv_usec as u32 * 1000);
         if limit.is_zero() { None } else { Instant::now().checked_add(limit) }
+    }
+
+    /// When a read of a terminal that is content with no byte at all gives up; `None` if it is another, or none.
+    fn terminals_deadline(self) -> Option<Instant> {
+        if self.events != embed::POLLIN {
+            return None;
+        }
+        let modes = terminal_modes(self.fd)?;
+        let gives_up = modes.c_lflag & libc::ICANON == 0 && modes.c_cc[libc::VMIN] == 0;
+        let limit = Duration::from_millis(100) * modes.c_cc[libc::VTIME].into();
+        gives_up.then(|| Instant::now() + limit)
     }
 }
 
@@ -284,6 +307,16 @@ pub(super) fn kind(fd: c_int) -> libc::mode_t {
     unsafe { call3(libc::SYS_fstat, fd as usize, about.as_mut_ptr() as usize, 0) };
     // SAFETY: it is of numbers, for which zero will do.
     unsafe { about.assume_init() }.st_mode & libc::S_IFMT
+}
+
+/// `None` if it is no terminal.
+fn terminal_modes(fd: c_int) -> Option<libc::termios> {
+    let mut modes = MaybeUninit::<libc::termios>::zeroed();
+    // SAFETY: there is room for what it writes: the kernel's structure is how libc's begins.
+    let result =
+        unsafe { call3(libc::SYS_ioctl, fd as usize, libc::TCGETS as usize, modes.as_mut_ptr() as usize) };
+    // SAFETY: it is of numbers, for which zero will do.
+    (result == 0).then(|| unsafe { modes.assume_init() })
 }
 
 /// Whether an operation would not block now.

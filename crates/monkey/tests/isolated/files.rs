@@ -1,8 +1,8 @@
-//! Writes whose failure is the end of a process, or of its progress.
+//! Reads and writes whose failure is the end of a process, or of its progress.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
-use std::io::{IoSlice, Read, Seek, Write};
+use std::io::{IoSlice, IoSliceMut, Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{null, null_mut};
 
@@ -36,7 +36,7 @@ fn a_terminal_with_less_room_than_is_to_be_written_is_waited_for() {
         greenlet_monkey::patch_all().unwrap();
         // How much room there is at what time depends on threads of the kernel.
         for from_the_master in [false, true].repeat(20) {
-            let (master, slave) = pseudo_terminal();
+            let (master, slave) = pseudo_terminal(1, 0);
             let ends = if from_the_master { (master, slave) } else { (slave, master) };
             let (mut writer, mut reader) = ends;
             const LEN: usize = 100_000;
@@ -55,12 +55,31 @@ fn a_terminal_with_less_room_than_is_to_be_written_is_waited_for() {
     });
 }
 
-/// Both ends of a new one, through which bytes go as they are.
-fn pseudo_terminal() -> (File, File) {
+/// As many programs read what a terminal, or a line to a device, has to say.
+#[test]
+fn a_terminal_that_need_not_give_a_byte_gives_none_when_its_time_is_over() {
+    super::isolated("files::a_terminal_that_need_not_give_a_byte_gives_none_when_its_time_is_over", || {
+        greenlet_monkey::patch_all().unwrap();
+        for tenths in [0, 1] {
+            let reading = spawn(move || {
+                let (mut master, mut slave) = pseudo_terminal(0, tenths);
+                assert_eq!(slave.read(&mut [0; 8]).unwrap(), 0);
+                assert_eq!(slave.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]).unwrap(), 0);
+                master.write_all(b"x").unwrap();
+                // It takes a thread of the kernel to come through.
+                while slave.read(&mut [0; 8]).unwrap() == 0 {}
+            });
+            reading.join().unwrap();
+        }
+    });
+}
+
+/// Both ends of a new one, through which bytes go as they are. The latter waits for so many, and for so long.
+fn pseudo_terminal(least: u8, tenths: u8) -> (File, File) {
     let (mut master, mut slave) = (0, 0);
     let mut modes: libc::termios = unsafe { std::mem::zeroed() };
     unsafe { libc::cfmakeraw(&mut modes) };
-    modes.c_cc[libc::VMIN] = 1;
+    (modes.c_cc[libc::VMIN], modes.c_cc[libc::VTIME]) = (least, tenths);
     assert_eq!(unsafe { libc::openpty(&mut master, &mut slave, null_mut(), &modes, null()) }, 0);
     [master, slave].map(|fd| unsafe { File::from_raw_fd(fd) }).into()
 }
