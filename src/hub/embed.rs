@@ -60,7 +60,7 @@ pub enum Ended {
     Interrupted,
     /// A [signal](Signal) has come, and there was no wait.
     Signalled,
-    /// The descriptor was [closed](close_fd) meanwhile; its number may be another's by now.
+    /// The descriptor was [closed](close_fd) before the greenlet ran again; its number may be another's by now.
     Closed,
     /// The system does not watch this kind of descriptor: operations never wait, as those of a file,
     /// or cannot be waited for.
@@ -127,8 +127,19 @@ pub fn wait_for_fds<const N: usize>(fds: [(RawFd, i16); N], deadline: Option<Ins
     }
 }
 
+/// Does a wait of this module in the midst of a call on the descriptor, such as a nap before the next attempt. If
+/// that is closed meanwhile by [`close_fd`], the wait ends there and then, as [`Closed`](Ended::Closed).
+pub fn unless_closed(fd: RawFd, wait: impl FnOnce() -> Ended) -> Ended {
+    let Some(hub) = hub_at_rest() else { return wait() };
+    match hub.wait_unless_closed(fd, wait) {
+        (true, _) => Ended::Closed,
+        (false, ended) => ended,
+    }
+}
+
 /// To be called before a descriptor is closed or replaced: greenlets of this thread that wait for it by
-/// [`wait_for_fds`] find it [`Closed`](Ended::Closed).
+/// [`wait_for_fds`], or [`unless_closed`], find it [`Closed`](Ended::Closed). So do those that were woken and have
+/// not run yet.
 pub fn close_fd(fd: RawFd) {
     close_fds(fd, fd);
 }

@@ -275,11 +275,10 @@ impl<C> WaitQueue<C> {
         while self.wake_through(&mut make_ready) {}
     }
 
-    /// As [`drain`](Self::drain), for those who have brought what suits.
-    pub(super) fn drain_where(&self, suits: impl Fn(&C) -> bool, mut make_ready: impl FnMut(&Fiber)) {
+    /// Makes those ready who have brought what suits, and stay until they leave.
+    pub(super) fn wake_where(&self, suits: impl Fn(&C) -> bool, mut make_ready: impl FnMut(&Fiber)) {
         self.for_each_node(|node| {
             if suits(&node.cargo) {
-                node.leave();
                 node.wake(&mut make_ready);
             }
         });
@@ -290,14 +289,13 @@ impl<C> WaitQueue<C> {
         self.for_each_node(|node| f(&node.cargo));
     }
 
-    /// Calls `f` with each node, which may leave there.
     fn for_each_node(&self, mut f: impl FnMut(&Node<C>)) {
         // SAFETY: nodes in the queue are alive, and a queue of C has nodes of C only.
         let mut next = unsafe { self.ends.first.get().cast::<Node<C>>().as_ref() };
         while let Some(node) = next {
-            // SAFETY: as above.
-            next = unsafe { node.link.next.get().cast::<Node<C>>().as_ref() };
             f(node);
+            // SAFETY: as above; who is made ready leaves later.
+            next = unsafe { node.link.next.get().cast::<Node<C>>().as_ref() };
         }
     }
 

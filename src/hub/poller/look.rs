@@ -31,10 +31,10 @@ impl Hub {
             }
             hub::check_may_wait()?;
             let nodes: Vec<_> = fds.iter().map(|fd| Node::new(Outsider::new((fd.fd, fd.events)))).collect();
-            let queued = || nodes.iter().filter(|node| node.is_queued()).count();
+            let waiting = || nodes.iter().filter(|node| node.cargo().waits()).count();
             self.wait_outside(&nodes, || {
-                let watched = queued();
-                self.park_while(|| queued() == watched, until, why);
+                let watched = waiting();
+                self.park_while(|| waiting() == watched, until, why);
             })?;
         }
     }

@@ -4,6 +4,8 @@
 //! by then: each wait arms it for one event. The waiters' nodes, on their own stacks, hang in a table of
 //! fixed size that is made with the hub, so that a wait allocates nothing: an allocator may wait itself, and a
 //! wake that comes then would find nobody parked.
+//!
+//! Who was woken stays in the table until it runs: somebody may close the descriptor before.
 
 use std::cell::Cell;
 use std::io;
@@ -28,6 +30,8 @@ pub(crate) struct Outsider {
     fd: RawFd,
     /// In the terms of `poll(2)`.
     events: i16,
+    /// It has not been woken yet.
+    waits: Cell<bool>,
     #[cfg(target_os = "linux")]
     closed: Cell<bool>,
 }
@@ -37,12 +41,18 @@ impl Outsider {
         Self {
             fd,
             events,
+            waits: Cell::new(false),
             #[cfg(target_os = "linux")]
             closed: Cell::new(false),
         }
     }
 
-    /// Whether the descriptor was closed while it was waited for.
+    /// Whether it waits, and has not been woken yet.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.get()
+    }
+
+    /// Whether the descriptor was closed before the greenlet ran again.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
@@ -58,7 +68,7 @@ impl Outside {
         &self.queues[fd as usize % QUEUES]
     }
 
-    /// Has the greenlet wait, unless the number stands for no descriptor.
+    /// Has the greenlet told when the descriptor is closed, unless the number stands for none.
     ///
     /// # Safety
     ///
@@ -77,11 +87,11 @@ impl Outside {
     #[inline]
     pub(super) fn wake(&self, fd: RawFd, make_ready: impl FnMut(&Fiber)) {
         if self.used.get() {
-            self.queue(fd).drain_where(|outsider| outsider.fd == fd, make_ready);
+            self.queue(fd).wake_where(|outsider| outsider.fd == fd && outsider.waits.take(), make_ready);
         }
     }
 
-    /// Tells those who wait for one of the descriptors that it is closed.
+    /// Tells those who wait for one of the descriptors, or are about to use it, that it is closed.
     #[cfg(target_os = "linux")]
     pub(crate) fn close(&self, fds: RangeInclusive<RawFd>, mut make_ready: impl FnMut(&Fiber)) {
         if !self.used.get() {
@@ -89,13 +99,16 @@ impl Outside {
         }
         let suits = |outsider: &Outsider| {
             let closed = fds.contains(&outsider.fd);
-            outsider.closed.set(closed || outsider.is_closed());
+            if closed {
+                outsider.waits.set(false);
+                outsider.closed.set(true);
+            }
             closed
         };
         if fds.start() == fds.end() {
-            self.queue(*fds.start()).drain_where(suits, make_ready);
+            self.queue(*fds.start()).wake_where(suits, make_ready);
         } else {
-            self.queues.iter().for_each(|queue| queue.drain_where(suits, &mut make_ready));
+            self.queues.iter().for_each(|queue| queue.wake_where(suits, &mut make_ready));
         }
     }
 
@@ -103,7 +116,7 @@ impl Outside {
     fn events(&self, fd: RawFd) -> i16 {
         let mut events = 0;
         self.queue(fd).for_each(|outsider| {
-            if outsider.fd == fd {
+            if outsider.fd == fd && outsider.waits() {
                 events |= outsider.events;
             }
         });
@@ -115,7 +128,9 @@ impl Outside {
         let mut wanted = Vec::new();
         for queue in &self.queues {
             queue.for_each(|outsider| {
-                wanted.push((outsider.fd, Key::outside(outsider.fd), outsider.events));
+                if outsider.waits() {
+                    wanted.push((outsider.fd, Key::outside(outsider.fd), outsider.events));
+                }
             });
         }
         wanted
@@ -141,11 +156,24 @@ impl Hub {
             // SAFETY: the nodes are borrowed, and so stay where they are, until they have left, when this
             // function ends.
             if unsafe { outside.enter(node, self.current()) } {
+                node.cargo().waits.set(true);
                 self.poller.watch_outsider(node.cargo())?;
             }
         }
         let _counted = (!nodes.is_empty()).then(|| self.poller.count_waiter());
         Ok(park())
+    }
+
+    /// Calls `park`, which is not for the descriptor. Whoever it parks is woken when that is closed. Whether that
+    /// has happened, and what `park` returned.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wait_unless_closed<R>(&self, fd: RawFd, park: impl FnOnce() -> R) -> (bool, R) {
+        let nodes = [Node::new(Outsider::new((fd, 0)))];
+        let _waiting = Leaving(&nodes);
+        // SAFETY: as above.
+        unsafe { self.poller.outside.enter(&nodes[0], self.current()) };
+        let returned = park();
+        (nodes[0].cargo().is_closed(), returned)
     }
 }
 

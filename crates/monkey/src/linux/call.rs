@@ -92,7 +92,7 @@ impl Call {
         if is_nonblocking(self.fd) || is_file(self.fd) {
             return Ended::Woken;
         }
-        yield_now()
+        embed::unless_closed(self.fd, yield_now)
     }
 
     #[cold]
@@ -134,7 +134,7 @@ impl Call {
     fn try_until_done(
         self,
         operation: &mut dyn FnMut(How) -> isize,
-        can_ask: bool,
+        mut can_ask: bool,
         deadline: Option<Instant>,
         signal: &Signal<'_>,
     ) -> isize {
@@ -156,13 +156,17 @@ impl Call {
                 false if is_ready(self.fd, self.events) => operation(How::Ready),
                 false => WOULD_BLOCK,
             };
-            if result != WOULD_BLOCK {
-                return result;
+            match result {
+                WOULD_BLOCK => {}
+                // Another thread has put something of another kind in its place.
+                CANNOT_ASK => can_ask = false,
+                result => return result,
             }
             if self.is_shut_down() {
                 return operation(How::Block);
             }
-            if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
+            let nap = || patience.after_a_vain_wake(deadline);
+            if let Some(error) = failure(embed::unless_closed(self.fd, nap)) {
                 return error;
             }
         }

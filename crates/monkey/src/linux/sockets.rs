@@ -332,10 +332,13 @@ fn connect_when_possible(
         if result != WOULD_BLOCK || deadline.is_some_and(|deadline| deadline <= std::time::Instant::now()) {
             return result;
         }
-        if let Some(error) = failure(patience.after_a_vain_wake(deadline)) {
+        let nap = || match patience.after_a_vain_wake(deadline) {
+            Ended::Woken => yield_now(),
+            ended => ended,
+        };
+        if let Some(error) = failure(embed::unless_closed(call.fd, nap)) {
             return error;
         }
-        yield_now();
     }
 }
 
