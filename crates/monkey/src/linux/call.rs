@@ -140,13 +140,15 @@ impl Call {
     ) -> isize {
         let mut patience = Patience::new(self.part, signal);
         loop {
+            // What has come goes before a time that is over.
+            let mut last = false;
             if can_ask || !is_ready(self.fd, self.events) {
                 let ended = self.wait(deadline, signal);
                 if let Some(error) = failure(ended) {
                     return error;
                 }
                 match ended {
-                    Ended::TimedOut => return WOULD_BLOCK,
+                    Ended::TimedOut => last = true,
                     Ended::CannotWatch => return operation(How::Block),
                     _ => {}
                 }
@@ -157,6 +159,7 @@ impl Call {
                 false => WOULD_BLOCK,
             };
             match result {
+                WOULD_BLOCK if last => return WOULD_BLOCK,
                 WOULD_BLOCK => {}
                 // Another thread has put something of another kind in its place.
                 CANNOT_ASK => can_ask = false,

@@ -323,10 +323,7 @@ fn connect_when_possible(
         let result = without_blocking(call.fd, &connect);
         // The second is for who was interrupted, and calls again: it waits on.
         if result == error(libc::EINPROGRESS) || result == error(libc::EALREADY) {
-            return match call.wait(deadline, signal) {
-                Ended::TimedOut => result,
-                ended => failure(ended).unwrap_or_else(|| outcome(call, deadline, connect, signal)),
-            };
+            return outcome(call, deadline, connect, signal).unwrap_or(result);
         }
         // The queue of a Unix socket's listener is full, which nothing tells the end of.
         if result != WOULD_BLOCK || deadline.is_some_and(|deadline| deadline <= std::time::Instant::now()) {
@@ -342,29 +339,32 @@ fn connect_when_possible(
     }
 }
 
-/// How an attempt to connect has ended, when it has.
+/// How an attempt to connect has ended, when it has; `None` if it goes on when its time is over.
 fn outcome(
     call: Call,
     deadline: Option<std::time::Instant>,
     connect: impl FnOnce() -> isize,
     signal: &Signal<'_>,
-) -> isize {
-    // A wake may have been for nothing.
-    while !is_ready(call.fd, embed::POLLOUT) {
+) -> Option<isize> {
+    loop {
         let ended = call.wait(deadline, signal);
         if let Some(error) = failure(ended) {
-            return error;
+            return Some(error);
+        }
+        // A wake may have been for nothing, and what has come goes before a time that is over.
+        if is_ready(call.fd, embed::POLLOUT) {
+            break;
         }
         if ended != Ended::Woken {
-            return error(libc::EINPROGRESS);
+            return None;
         }
     }
     if socket_option::<c_int>(call.fd, libc::SO_PROTOCOL) != Some(libc::IPPROTO_TCP) {
-        return error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF));
+        return Some(error(socket_option(call.fd, libc::SO_ERROR).unwrap_or(libc::EBADF)));
     }
     // TCP takes an attempt for one that goes on until `connect` has told of its end.
     match connect() {
-        result if result == error(libc::EISCONN) => 0,
-        result => result,
+        result if result == error(libc::EISCONN) => Some(0),
+        result => Some(result),
     }
 }

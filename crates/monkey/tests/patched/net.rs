@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use greenlet::spawn;
 use greenlet_monkey::{Part, counts};
@@ -17,6 +18,25 @@ fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (client, listener.accept().unwrap().0)
+}
+
+fn socket(family: i32) -> OwnedFd {
+    unsafe { OwnedFd::from_raw_fd(libc::socket(family, libc::SOCK_STREAM, 0)) }
+}
+
+/// Connects a TCP socket to a port of this machine.
+fn connect(socket: &impl AsRawFd, port: u16) -> Result<(), i32> {
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as u16,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    };
+    let len = size_of_val(&address) as u32;
+    match unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
+    }
 }
 
 fn is_nonblocking(fd: &impl AsRawFd) -> bool {
@@ -126,6 +146,49 @@ fn a_sockets_own_timeout_ends_a_wait() {
         // The system may find room for more, once and again.
         let refused = (0..1000).find_map(|_| (&client).write(&data).err()).unwrap();
         assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    });
+}
+
+/// Nobody else runs on this thread before the time is over, which the kernel rounds up to its ticks.
+fn hold_for(time: Duration) {
+    const TICK: Duration = Duration::from_millis(10);
+    let start = Instant::now();
+    while start.elapsed() <= time + TICK {}
+}
+
+#[test]
+fn what_has_come_in_time_goes_before_a_time_that_is_over() {
+    let limit = Duration::from_millis(5);
+    patched(move || {
+        let (client, mut server) = pair();
+        client.set_read_timeout(Some(limit)).unwrap();
+        let reading = spawn(move || (&client).read(&mut [0]));
+        std::thread::yield_now();
+        server.write_all(b"x").unwrap();
+        hold_for(limit);
+        assert_eq!(reading.join().unwrap().unwrap(), 1);
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connecting = spawn(move || {
+            let client = TcpStream::from(socket(libc::AF_INET));
+            client.set_write_timeout(Some(limit)).unwrap();
+            (connect(&client, port), client)
+        });
+        std::thread::yield_now();
+        hold_for(limit);
+        assert_eq!(connecting.join().unwrap().0, Ok(()));
+
+        let name = format!("greenlet-monkey-{}-in-time", std::process::id());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        // Its limit is that of what it accepts, which has the function to set it.
+        let listener = UnixStream::from(OwnedFd::from(UnixListener::bind_addr(&address).unwrap()));
+        listener.set_read_timeout(Some(limit)).unwrap();
+        let accepting = spawn(move || UnixListener::from(OwnedFd::from(listener)).accept().map(|_| ()));
+        std::thread::yield_now();
+        let _client = UnixStream::connect_addr(&address).unwrap();
+        hold_for(limit);
+        accepting.join().unwrap().unwrap();
     });
 }
 
@@ -335,14 +398,11 @@ fn who_tries_again_and_again_to_connect_a_descriptor_that_is_closed_is_told() {
         let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
         address.sun_family = libc::AF_UNIX as u16;
         // The first byte is zero: no file.
-        let name = format!("greenlet-monkey-{}", std::process::id());
+        let name = format!("greenlet-monkey-{}-full", std::process::id());
         address.sun_path.iter_mut().skip(1).zip(name.bytes()).for_each(|(to, from)| *to = from as _);
         let len = size_of_val(&address) as u32;
-        let socket = || unsafe {
-            std::os::fd::OwnedFd::from_raw_fd(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0))
-        };
         let connect = move |fd| unsafe { libc::connect(fd, (&raw const address).cast(), len) };
-        let (listener, in_the_queue, refused) = (socket(), socket(), socket());
+        let [listener, in_the_queue, refused] = [(); 3].map(|()| socket(libc::AF_UNIX));
         assert_eq!(unsafe { libc::bind(listener.as_raw_fd(), (&raw const address).cast(), len) }, 0);
         assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
         assert_eq!(connect(in_the_queue.as_raw_fd()), 0);
@@ -428,29 +488,13 @@ fn who_connects_once_more_is_told_what_has_become_of_it() {
     patched(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let address = libc::sockaddr_in {
-            sin_family: libc::AF_INET as u16,
-            sin_port: port.to_be(),
-            sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
-            sin_zero: [0; 8],
-        };
-        let connect = |fd: i32| {
-            let len = size_of_val(&address) as u32;
-            match unsafe { libc::connect(fd, (&raw const address).cast(), len) } {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
-            }
-        };
-        let socket = || unsafe {
-            std::os::fd::OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0))
-        };
-        let socket_there = socket();
-        assert_eq!(connect(socket_there.as_raw_fd()), Ok(()));
-        assert_eq!(connect(socket_there.as_raw_fd()), Err(libc::EISCONN));
+        let socket_there = socket(libc::AF_INET);
+        assert_eq!(connect(&socket_there, port), Ok(()));
+        assert_eq!(connect(&socket_there, port), Err(libc::EISCONN));
         drop(listener);
-        let socket_nowhere = socket();
+        let socket_nowhere = socket(libc::AF_INET);
         for _ in 0..3 {
-            assert_eq!(connect(socket_nowhere.as_raw_fd()), Err(libc::ECONNREFUSED));
+            assert_eq!(connect(&socket_nowhere, port), Err(libc::ECONNREFUSED));
         }
     });
 }
