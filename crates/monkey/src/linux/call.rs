@@ -1,5 +1,6 @@
 //! A call that may have to wait for a descriptor.
 
+use std::cell::OnceCell;
 use std::ffi::c_int;
 use std::mem::{self, MaybeUninit};
 use std::pin::pin;
@@ -30,6 +31,9 @@ pub(super) enum How {
     Block,
 }
 
+/// When the time of a call is over, once it is known.
+type Limit = OnceCell<Option<Instant>>;
+
 /// A blocking call on a descriptor.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
@@ -52,15 +56,20 @@ impl Call {
 
     /// Does the operation as soon as it would not block. Its results are the kernel's.
     #[inline]
-    pub(super) fn perform(self, mut operation: impl FnMut(How) -> isize) -> isize {
+    pub(super) fn perform(self, operation: impl FnMut(How) -> isize) -> isize {
+        self.perform_within(&Limit::new(), operation)
+    }
+
+    #[inline]
+    fn perform_within(self, limit: &Limit, mut operation: impl FnMut(How) -> isize) -> isize {
         if embed::spend_budget()
             && let Some(error) = failure(self.yield_for_others())
         {
             return error;
         }
         match operation(How::Try) {
-            WOULD_BLOCK => self.wait_and_perform(&mut operation, true),
-            CANNOT_ASK => self.wait_and_perform(&mut operation, false),
+            WOULD_BLOCK => self.wait_and_perform(limit, &mut operation, true),
+            CANNOT_ASK => self.wait_and_perform(limit, &mut operation, false),
             result => result,
         }
     }
@@ -68,21 +77,52 @@ impl Call {
     /// Does the operation again and again until there is an error or all is done, as what blocks does. It is
     /// told how much has been done.
     #[inline]
-    pub(super) fn perform_all(self, len: usize, mut operation: impl FnMut(How, usize) -> isize) -> isize {
-        let mut done = 0;
-        loop {
-            let result = self.perform(|how| operation(how, done));
-            match usize::try_from(result) {
-                Err(_) if done == 0 => return result,
-                Err(_) => return done as isize,
-                Ok(more) => {
-                    done += more;
-                    if more == 0 || done >= len {
-                        return done as isize;
-                    }
-                }
-            }
+    pub(super) fn perform_all(self, len: usize, operation: impl FnMut(How, usize) -> isize) -> isize {
+        self.perform_until(|done| done >= len, operation)
+    }
+
+    /// As [`perform_all`](Self::perform_all), until it is over with so much done.
+    #[inline]
+    pub(super) fn perform_until(
+        self,
+        is_over: impl Fn(usize) -> bool,
+        mut operation: impl FnMut(How, usize) -> isize,
+    ) -> isize {
+        let limit = Limit::new();
+        repeat(is_over, |done| {
+            self.perform_within(&limit, |how| match done {
+                0 => operation(how, done),
+                _ => self.go_on(how, |how| operation(how, done)),
+            })
+        })
+    }
+
+    /// As [`perform_all`](Self::perform_all), for parts that are calls by themselves: each has the whole limit.
+    #[inline]
+    pub(super) fn perform_each(self, count: usize, mut operation: impl FnMut(How, usize) -> isize) -> isize {
+        repeat(|done| done >= count, |done| self.perform(|how| operation(how, done)))
+    }
+
+    /// Does a later part. Who has done a part has no error, and the next call tells of it: so a connection
+    /// that has ended is left alone.
+    fn go_on(self, how: How, operation: impl FnOnce(How) -> isize) -> isize {
+        match readiness(self.fd, self.events) {
+            0 if how == How::Try => WOULD_BLOCK,
+            ready if ready & libc::POLLHUP != 0 && !self.has_more_to_read() => 0,
+            _ => operation(how),
         }
+    }
+
+    /// Whether this is to read what has come before the end. Where that is not known, it is tried.
+    fn has_more_to_read(self) -> bool {
+        if self.events != embed::POLLIN {
+            return false;
+        }
+        let mut len: c_int = 0;
+        let room = &raw mut len as usize;
+        // SAFETY: there is room for what it writes.
+        let result = unsafe { call3(libc::SYS_ioctl, self.fd as usize, libc::FIONREAD as usize, room) };
+        result < 0 || len > 0
     }
 
     /// A file is never waited for, and what reads one may be an allocator that is about to begin. What
@@ -96,7 +136,12 @@ impl Call {
     }
 
     #[cold]
-    fn wait_and_perform(self, operation: &mut dyn FnMut(How) -> isize, can_ask: bool) -> isize {
+    fn wait_and_perform(
+        self,
+        limit: &Limit,
+        operation: &mut dyn FnMut(How) -> isize,
+        can_ask: bool,
+    ) -> isize {
         // A file waits for its disk in non-blocking mode as well.
         if self.part == Part::Files && is_file(self.fd) {
             return operation(How::Block);
@@ -118,7 +163,7 @@ impl Call {
         if !can_ask && let Some(deadline) = self.terminals_deadline() {
             return self.read_until(deadline, operation);
         }
-        let deadline = self.deadline();
+        let deadline = self.deadline_within(limit);
         until_signal(on_signal(deadline), |signal| self.try_until_done(operation, can_ask, deadline, signal))
     }
 
@@ -190,6 +235,17 @@ impl Call {
         signal.unless_come(|| parked(self.part, wait))
     }
 
+    /// The limit of a call begins with its first wait, and is for all of them; but a Unix socket's begins anew with
+    /// each part of what is written.
+    fn deadline_within(self, limit: &Limit) -> Option<Instant> {
+        let deadline = *limit.get_or_init(|| self.deadline());
+        let is_unix = || socket_option::<c_int>(self.fd, libc::SO_DOMAIN) == Some(libc::AF_UNIX);
+        if deadline.is_some() && self.events == embed::POLLOUT && is_unix() {
+            return self.deadline();
+        }
+        deadline
+    }
+
     /// When the socket's own limit is over; `None` if it has none, or is no socket.
     pub(super) fn deadline(self) -> Option<Instant> {
         let limit: libc::timeval = socket_option(self.fd, self.limit)?;
@@ -206,6 +262,26 @@ impl Call {
         let gives_up = modes.c_lflag & libc::ICANON == 0 && modes.c_cc[libc::VMIN] == 0;
         let limit = Duration::from_millis(100) * modes.c_cc[libc::VTIME].into();
         gives_up.then(|| Instant::now() + limit)
+    }
+}
+
+/// Does one part after another, until it is over or there is an error. How much has been done, or if nothing, the
+/// error.
+#[inline]
+fn repeat(is_over: impl Fn(usize) -> bool, mut part: impl FnMut(usize) -> isize) -> isize {
+    let mut done = 0;
+    loop {
+        let result = part(done);
+        match usize::try_from(result) {
+            Err(_) if done == 0 => return result,
+            Err(_) => return done as isize,
+            Ok(more) => {
+                done += more;
+                if more == 0 || is_over(done) {
+                    return done as isize;
+                }
+            }
+        }
     }
 }
 
@@ -328,8 +404,14 @@ fn terminal_modes(fd: c_int) -> Option<libc::termios> {
 
 /// Whether an operation would not block now.
 pub(super) fn is_ready(fd: c_int, events: i16) -> bool {
+    readiness(fd, events) != 0
+}
+
+/// Which of the events a descriptor is ready for, and what `poll(2)` tells unasked.
+fn readiness(fd: c_int, events: i16) -> i16 {
     let mut fd = libc::pollfd { fd, events, revents: 0 };
-    poll_now(slice::from_mut(&mut fd)) != 0
+    poll_now(slice::from_mut(&mut fd));
+    fd.revents
 }
 
 /// What is ready now; the kernel's result.

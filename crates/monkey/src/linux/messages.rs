@@ -75,7 +75,7 @@ unsafe fn receive_messages(
     let result = if flags & libc::MSG_WAITFORONE != 0 {
         call.perform(|how| receive(how, 0))
     } else {
-        call.perform_all(count, |how, done| match deadline {
+        call.perform_each(count, |how, done| match deadline {
             Some(deadline) if done > 0 && deadline <= Instant::now() => 0,
             _ => receive(how, done),
         })
@@ -100,7 +100,7 @@ unsafe fn send_messages(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags:
         return send(How::Block, 0, count as usize);
     }
     let (count, mut cut_short) = (limited(count), false);
-    Call::writing(Part::Socket, fd).perform_all(count, |how, done| {
+    Call::writing(Part::Socket, fd).perform_each(count, |how, done| {
         if cut_short {
             // What came after it would be taken for the rest of it.
             return 0;

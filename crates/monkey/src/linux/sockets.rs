@@ -229,34 +229,48 @@ unsafe fn send_all(
     address_len: socklen_t,
 ) -> isize {
     // SAFETY: the arguments of a call that was taken over.
-    let send = |how, done| unsafe {
-        send_some(fd, buffer as usize + done, len - done, flags | flag(how), address, address_len)
+    let send = |flags, done| unsafe {
+        send_some(fd, buffer as usize + done, len - done, flags, address, address_len)
     };
     if flags & libc::MSG_DONTWAIT != 0 {
-        return send(How::Block, 0);
+        return send(flags, 0);
     }
-    Call::writing(Part::Socket, fd).perform_all(len, send)
+    Call::writing(Part::Socket, fd).perform_all(len, |how, done| match done {
+        0 => send(flags | flag(how), 0),
+        _ => send(later(flags) | flag(how), done),
+    })
 }
 
 unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the arguments of a call that was taken over.
-    let send = |how| unsafe {
-        call3(libc::SYS_sendmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
-    };
+    let send =
+        |flags: c_int| unsafe { call3(libc::SYS_sendmsg, fd as usize, message as usize, flags as usize) };
     if flags & libc::MSG_DONTWAIT != 0 {
-        return send(How::Block);
+        return send(flags);
     }
-    let first = Call::writing(Part::Socket, fd).perform(send);
     // SAFETY: as above.
     let pieces = unsafe { message_pieces(message) };
-    match usize::try_from(first) {
-        // What comes with the data has gone with this first part.
-        Ok(done @ 1..) if done < pieces.len() => {
-            // SAFETY: as above.
-            first + unsafe { send_rest(fd, pieces, done, flags) }.max(0)
-        }
-        _ => first,
-    }
+    Call::writing(Part::Socket, fd).perform_all(pieces.len(), |how, done| match done {
+        0 => send(flags | flag(how)),
+        // What comes with the data has gone with the first part.
+        // SAFETY: as above.
+        _ => unsafe { send_more(fd, pieces.after(done), flags | flag(how)) },
+    })
+}
+
+/// The flags of a later part: it has no signal, since who has sent a part has no error.
+fn later(flags: c_int) -> c_int {
+    flags | libc::MSG_NOSIGNAL
+}
+
+/// Sends a later part of a message.
+///
+/// # Safety
+///
+/// The part is what it says.
+unsafe fn send_more(fd: c_int, (buffer, len): (usize, usize), flags: c_int) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { send_some(fd, buffer, len, later(flags), ptr::null(), 0) }
 }
 
 /// Sends what comes after `done` bytes of a message; how much that was.
@@ -266,9 +280,8 @@ unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize
 /// The pieces are what they say.
 pub(super) unsafe fn send_rest(fd: c_int, pieces: Pieces<'_>, done: usize, flags: c_int) -> isize {
     Call::writing(Part::Socket, fd).perform_all(pieces.len() - done, |how, more| {
-        let (buffer, len) = pieces.after(done + more);
         // SAFETY: the caller's word.
-        unsafe { send_some(fd, buffer, len, flags | flag(how), ptr::null(), 0) }
+        unsafe { send_more(fd, pieces.after(done + more), flags | flag(how)) }
     })
 }
 

@@ -1,12 +1,14 @@
 //! What handlers of signals do to calls that greenlets are parked in.
 
 use std::ffi::{c_int, c_void};
-use std::io::Error;
+use std::io::{Error, Read};
 use std::mem;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -371,6 +373,36 @@ fn signals_of_who_runs_end_no_call_of_others() {
             install(signal, 0);
             assert!(!is_ended_by(ENDING[0].1, || raise(signal)));
         }
+    });
+}
+
+#[test]
+fn a_write_that_has_done_a_part_raises_no_signal() {
+    super::isolated("signals::a_write_that_has_done_a_part_raises_no_signal", || {
+        greenlet_monkey::patch_all().unwrap();
+        install(libc::SIGPIPE, 0);
+        type Write = fn(c_int, &[u8]) -> isize;
+        const WRITE: Write = |fd, data| unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) };
+        const SEND: Write = |fd, data| unsafe { libc::send(fd, data.as_ptr().cast(), data.len(), 0) };
+        let parted = |write: Write, end: fn(UnixStream, &UnixStream) -> Option<UnixStream>| {
+            let (a, b) = UnixStream::pair().unwrap();
+            let a = Rc::new(a);
+            let written = a.clone();
+            let writing = spawn(move || write(written.as_raw_fd(), &vec![0; 4 << 20]));
+            yield_now();
+            b.set_nonblocking(true).unwrap();
+            while (&b).read(&mut [0; 1000]).is_ok() {}
+            let _open = end(b, &a);
+            assert!(writing.join().unwrap() > 0);
+        };
+        for write in [WRITE, SEND] {
+            parted(write, |_, _| None);
+        }
+        parted(SEND, |b, a| {
+            a.shutdown(Shutdown::Write).unwrap();
+            Some(b)
+        });
+        assert_eq!(handled(), 0);
     });
 }
 

@@ -17,12 +17,24 @@ mod std_locks;
 mod sync;
 mod time;
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use greenlet::{GreenThread, spawn};
 
 /// Takes everything over, and runs `body` in a greenlet.
 fn patched<R: 'static>(body: impl FnOnce() -> R + 'static) -> R {
     greenlet_monkey::patch_all().unwrap();
     spawn(body).join().unwrap()
+}
+
+/// Returns when everybody has run who waits for a descriptor that is ready.
+fn let_waiters_run() {
+    let (mut last, mut other) = UnixStream::pair().unwrap();
+    let writing = spawn(move || other.write_all(b"x").unwrap());
+    // It becomes ready after the others.
+    last.read_exact(&mut [0]).unwrap();
+    writing.join().unwrap();
 }
 
 /// Spawns all of them, and then joins them in order.

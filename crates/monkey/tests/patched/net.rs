@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use greenlet::spawn;
 use greenlet_monkey::{Part, counts};
 
-use crate::{join, patched};
+use crate::{join, let_waiters_run, patched};
 
 /// A pair of connected TCP sockets.
 fn pair() -> (TcpStream, TcpStream) {
@@ -24,14 +24,18 @@ fn socket(family: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(libc::socket(family, libc::SOCK_STREAM, 0)) }
 }
 
-/// Connects a TCP socket to a port of this machine.
-fn connect(socket: &impl AsRawFd, port: u16) -> Result<(), i32> {
-    let address = libc::sockaddr_in {
+/// A port of this machine.
+fn at_port(port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
         sin_family: libc::AF_INET as u16,
         sin_port: port.to_be(),
         sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
         sin_zero: [0; 8],
-    };
+    }
+}
+
+fn connect(socket: &impl AsRawFd, port: u16) -> Result<(), i32> {
+    let address = at_port(port);
     let len = size_of_val(&address) as u32;
     match unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) } {
         0 => Ok(()),
@@ -221,6 +225,76 @@ fn all_that_is_asked_for_is_waited_for() {
         assert_eq!(unsafe { libc::recvmsg(client.as_raw_fd(), &mut message, flags) }, 5, "until the end");
         assert_eq!(&all[..5], b"ghijk");
         writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sockets_own_timeout_is_for_all_parts_of_a_call() {
+    let (limit, pause) = (Duration::from_millis(20), Duration::from_millis(2));
+    patched(move || {
+        const LEN: usize = 200;
+        let (client, mut server) = pair();
+        client.set_read_timeout(Some(limit)).unwrap();
+        let writing = spawn(move || {
+            for _ in 0..LEN {
+                std::thread::sleep(pause);
+                server.write_all(b"x").unwrap();
+            }
+        });
+        let (buffer, flags) = ([0_u8; LEN].as_mut_ptr().cast(), libc::MSG_WAITALL);
+        let received = unsafe { libc::recv(client.as_raw_fd(), buffer, LEN, flags) };
+        assert!(received < LEN as isize);
+        writing.join().unwrap();
+    });
+    patched(move || {
+        let (mut client, mut server) = pair();
+        client.set_write_timeout(Some(limit)).unwrap();
+        for (socket, option) in [(&client, libc::SO_SNDBUF), (&server, libc::SO_RCVBUF)] {
+            let (fd, len) = (socket.as_raw_fd(), 1 << 16);
+            let value = (&raw const len).cast();
+            assert_eq!(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value, 4) }, 0);
+        }
+        let reading = spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            while server.read(&mut buffer).unwrap() > 0 {
+                std::thread::sleep(pause);
+            }
+        });
+        let data = vec![0; 16 << 20];
+        assert!(client.write(&data).unwrap() < data.len());
+        drop(client);
+        reading.join().unwrap();
+    });
+}
+
+#[test]
+fn an_error_that_comes_after_a_part_is_left_to_the_next_call() {
+    patched(|| {
+        // Who closes a socket with something unread resets the connection.
+        let (mut client, mut server) = pair();
+        client.write_all(b"unread").unwrap();
+        let reading = spawn(move || {
+            let (buffer, flags) = ([0_u8; 100].as_mut_ptr().cast(), libc::MSG_WAITALL);
+            let received = unsafe { libc::recv(client.as_raw_fd(), buffer, 100, flags) };
+            (received, client.read(&mut [0]).unwrap_err().kind())
+        });
+        std::thread::yield_now();
+        server.write_all(b"part").unwrap();
+        let_waiters_run();
+        drop(server);
+        assert_eq!(reading.join().unwrap(), (4, ErrorKind::ConnectionReset));
+
+        let (mut client, mut server) = pair();
+        let writing = spawn(move || {
+            let data = vec![0; 64 << 20];
+            let written = client.write(&data).unwrap();
+            assert!(written > 0 && written < data.len());
+            client.write(&data).unwrap_err().kind()
+        });
+        std::thread::yield_now();
+        server.read_exact(&mut vec![0; 1 << 20]).unwrap();
+        drop(server);
+        assert_eq!(writing.join().unwrap(), ErrorKind::ConnectionReset);
     });
 }
 
