@@ -1,6 +1,7 @@
 //! Sockets. The kernel is asked not to block by `MSG_DONTWAIT`; to accept has no such flag, so the socket is
 //! asked first; and to connect needs non-blocking mode, for the time of the call.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -235,10 +236,23 @@ unsafe fn send_all(
     if flags & libc::MSG_DONTWAIT != 0 {
         return send(flags, 0);
     }
+    let flags = Cell::new(flags);
     Call::writing(Part::Socket, fd).perform_all(len, |how, done| match done {
-        0 => send(flags | flag(how), 0),
-        _ => send(later(flags) | flag(how), done),
+        0 => send_first(fd, &flags, |flags| send(flags | flag(how), 0)),
+        _ => send(later(flags.get()) | flag(how), done),
     })
+}
+
+/// Sends what is first on its way. If that only begins to connect, it is sent without
+/// [`MSG_FASTOPEN`](libc::MSG_FASTOPEN) when there is room.
+fn send_first(fd: c_int, flags: &Cell<c_int>, send: impl FnOnce(c_int) -> isize) -> isize {
+    let result = send(flags.get());
+    let begins = result == error(libc::EINPROGRESS) && flags.get() & libc::MSG_FASTOPEN != 0;
+    if !begins || is_nonblocking(fd) {
+        return result;
+    }
+    flags.set(flags.get() & !libc::MSG_FASTOPEN);
+    WOULD_BLOCK
 }
 
 unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
@@ -250,17 +264,18 @@ unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> isize
     }
     // SAFETY: as above.
     let pieces = unsafe { message_pieces(message) };
+    let flags = Cell::new(flags);
     Call::writing(Part::Socket, fd).perform_all(pieces.len(), |how, done| match done {
-        0 => send(flags | flag(how)),
+        0 => send_first(fd, &flags, |flags| send(flags | flag(how))),
         // What comes with the data has gone with the first part.
         // SAFETY: as above.
-        _ => unsafe { send_more(fd, pieces.after(done), flags | flag(how)) },
+        _ => unsafe { send_more(fd, pieces.after(done), flags.get() | flag(how)) },
     })
 }
 
-/// The flags of a later part: it has no signal, since who has sent a part has no error.
+/// The flags of a later part: it begins nothing, and has no signal, since who has sent a part has no error.
 fn later(flags: c_int) -> c_int {
-    flags | libc::MSG_NOSIGNAL
+    flags & !libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL
 }
 
 /// Sends a later part of a message.

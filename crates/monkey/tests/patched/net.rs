@@ -299,6 +299,23 @@ fn an_error_that_comes_after_a_part_is_left_to_the_next_call() {
 }
 
 #[test]
+fn what_is_sent_with_the_request_to_connect_waits_for_the_connection() {
+    patched(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = at_port(listener.local_addr().unwrap().port());
+        let (client, len) = (socket(libc::AF_INET), size_of_val(&address) as u32);
+        let (data, flags) = (b"hello".as_ptr().cast(), libc::MSG_FASTOPEN);
+        let sent =
+            unsafe { libc::sendto(client.as_raw_fd(), data, 5, flags, (&raw const address).cast(), len) };
+        assert_eq!(sent, 5, "{}", std::io::Error::last_os_error());
+        drop(client);
+        let mut all = String::new();
+        listener.accept().unwrap().0.read_to_string(&mut all).unwrap();
+        assert_eq!(all, "hello");
+    });
+}
+
+#[test]
 fn nobody_listens_or_answers() {
     patched(|| {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
