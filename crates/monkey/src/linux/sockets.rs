@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
-use std::ptr;
+use std::{iter, ptr};
 
 use greenlet::hub::embed::{self, Ended, Signal, until_signal};
 use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
@@ -112,7 +112,7 @@ pub(super) fn never_blocks(flags: c_int) -> bool {
 /// Whether a receive is to go on until the buffer is full.
 fn wants_all(fd: c_int, flags: c_int) -> bool {
     flags & libc::MSG_WAITALL != 0
-        && flags & (libc::MSG_PEEK | libc::MSG_TRUNC) == 0
+        && flags & libc::MSG_PEEK == 0
         && socket_option::<c_int>(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
 }
 
@@ -173,27 +173,66 @@ impl Receive {
 }
 
 unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
-    // SAFETY: the arguments of a call that was taken over.
-    let receive = |how| unsafe {
+    // SAFETY: the arguments of a call that was taken over, or those of a part of it.
+    let receive = |message: *mut msghdr, how| unsafe {
         call3(libc::SYS_recvmsg, fd as usize, message as usize, (flags | flag(how)) as usize)
     };
     if never_blocks(flags) {
-        return receive(How::Block);
+        return receive(message, How::Block);
     }
     let call = Call::reading(Part::Socket, fd);
     if !wants_all(fd, flags) {
-        return call.perform(receive);
+        return call.perform(|how| receive(message, how));
     }
-    // SAFETY: as above.
-    let pieces = unsafe { message_pieces(message) };
-    call.perform_all(pieces.len(), |how, done| match done {
-        0 => receive(how),
-        _ => {
-            let (buffer, len) = pieces.after(done);
-            // SAFETY: the caller's word.
-            unsafe { Receive::new(fd, buffer as *mut c_void, len, flags & !libc::MSG_WAITALL).once(how, 0) }
+    // SAFETY: as above. Otherwise the kernel says what is wrong with it.
+    match unsafe { message.as_mut() } {
+        Some(message) => receive_whole_message(call, message, receive),
+        None => receive(message, How::Block),
+    }
+}
+
+/// Until the buffers are full; or until descriptors have come, which belong to the data that came with them.
+fn receive_whole_message(
+    call: Call,
+    message: &mut msghdr,
+    receive: impl Fn(*mut msghdr, How) -> isize,
+) -> isize {
+    let asked = *message;
+    // SAFETY: a message that was handed to `recvmsg`.
+    let pieces = unsafe { message_pieces(&asked) };
+    let have_come = Cell::new(false);
+    let is_over = |done| done >= pieces.len() || have_come.get();
+    call.perform_until(is_over, |how, done| {
+        if done == 0 {
+            let result = receive(message, how);
+            have_come.set(result > 0 && has_descriptors(message));
+            return result;
         }
+        let (buffer, len) = pieces.after(done);
+        let mut piece = iovec { iov_base: buffer as *mut c_void, iov_len: len };
+        // What comes beside the data has its place still, and the sender is known.
+        let mut more = asked;
+        (more.msg_name, more.msg_namelen) = (ptr::null_mut(), 0);
+        (more.msg_iov, more.msg_iovlen) = (&mut piece, 1);
+        let result = receive(&mut more, how);
+        if result > 0 {
+            message.msg_flags |= more.msg_flags;
+            if more.msg_controllen > 0 {
+                message.msg_controllen = more.msg_controllen;
+            }
+            have_come.set(has_descriptors(&more));
+        }
+        result
     })
+}
+
+/// Whether a message that was received brought descriptors.
+fn has_descriptors(message: &msghdr) -> bool {
+    // SAFETY: the kernel has written what comes beside the data.
+    let first = unsafe { libc::CMSG_FIRSTHDR(message).as_ref() };
+    // SAFETY: as above.
+    let mut all = iter::successors(first, |header| unsafe { libc::CMSG_NXTHDR(message, *header).as_ref() });
+    all.any(|header| (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS))
 }
 
 /// # Safety

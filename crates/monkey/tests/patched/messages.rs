@@ -1,17 +1,17 @@
-//! `recvmmsg` and `sendmmsg`: several messages by one call.
+//! `recvmmsg` and `sendmmsg`: several messages by one call; and what comes beside the data of a message.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::{io, mem, ptr};
 
 use greenlet::spawn;
-use libc::{c_int, iovec, mmsghdr, timespec};
+use libc::{c_int, iovec, mmsghdr, msghdr, timespec};
 
-use crate::patched;
+use crate::{let_waiters_run, patched};
 
 /// Messages of so many bytes each, all of them zero.
 struct Messages {
@@ -135,6 +135,75 @@ fn all_messages_are_sent_and_each_of_them_whole() {
         b.read_to_end(&mut all).unwrap();
         assert_eq!(sending.join().unwrap(), (3, vec![LEN as u32; 3]));
         assert_eq!(all.len(), 3 * LEN);
+    });
+}
+
+/// A message of one piece, with room for a descriptor beside it.
+struct WithDescriptor {
+    header: msghdr,
+    _piece: Box<iovec>,
+    _beside: Box<[u64; 4]>,
+}
+
+impl WithDescriptor {
+    fn new(data: &mut [u8]) -> Self {
+        let mut piece = Box::new(iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() });
+        let mut beside = Box::new([0; 4]);
+        let mut header: msghdr = unsafe { mem::zeroed() };
+        (header.msg_iov, header.msg_iovlen) = (&mut *piece, 1);
+        header.msg_control = beside.as_mut_ptr().cast();
+        header.msg_controllen = unsafe { libc::CMSG_SPACE(4) } as _;
+        Self { header, _piece: piece, _beside: beside }
+    }
+
+    fn send(&mut self, socket: &impl AsRawFd, descriptor: &impl AsRawFd) -> isize {
+        unsafe {
+            let beside = &mut *libc::CMSG_FIRSTHDR(&self.header);
+            (beside.cmsg_level, beside.cmsg_type) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+            beside.cmsg_len = libc::CMSG_LEN(4) as _;
+            libc::CMSG_DATA(beside).cast::<c_int>().write_unaligned(descriptor.as_raw_fd());
+            libc::sendmsg(socket.as_raw_fd(), &self.header, 0)
+        }
+    }
+
+    fn receive(&mut self, socket: &impl AsRawFd) -> isize {
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &mut self.header, libc::MSG_WAITALL) }
+    }
+
+    /// The one that came.
+    fn descriptor(&self) -> Option<OwnedFd> {
+        unsafe {
+            let beside = libc::CMSG_FIRSTHDR(&self.header).as_ref()?;
+            Some(OwnedFd::from_raw_fd(libc::CMSG_DATA(beside).cast::<c_int>().read_unaligned()))
+        }
+    }
+}
+
+#[test]
+fn descriptors_that_come_with_a_later_part_are_received_and_end_it() {
+    patched(|| {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let receiving = spawn(move || {
+            let mut data = [0; 10];
+            let mut message = WithDescriptor::new(&mut data);
+            let received = message.receive(&b);
+            let flags = message.header.msg_flags;
+            (received, flags, message.descriptor(), data)
+        });
+        std::thread::yield_now();
+        a.write_all(b"a").unwrap();
+        let_waiters_run();
+        assert!(!receiving.is_finished(), "it waits for the rest");
+        let mut data = *b"bc";
+        assert_eq!(WithDescriptor::new(&mut data).send(&a, &writer), 2);
+        a.write_all(b"of no concern").unwrap();
+        drop(writer);
+        let (received, flags, descriptor, data) = receiving.join().unwrap();
+        assert_eq!((received, flags, &data[..3]), (3, 0, &b"abc"[..]));
+        let mut writer = std::fs::File::from(descriptor.unwrap());
+        writer.write_all(b"x").unwrap();
+        assert_eq!(reader.read(&mut [0; 8]).unwrap(), 1);
     });
 }
 

@@ -229,6 +229,22 @@ fn all_that_is_asked_for_is_waited_for() {
 }
 
 #[test]
+fn what_is_thrown_away_is_waited_for_as_well() {
+    patched(|| {
+        let (client, mut server) = pair();
+        let flags = libc::MSG_TRUNC | libc::MSG_WAITALL;
+        let fd = client.as_raw_fd();
+        let reading = spawn(move || unsafe { libc::recv(fd, std::ptr::null_mut(), 4, flags) });
+        std::thread::yield_now();
+        server.write_all(b"ab").unwrap();
+        let_waiters_run();
+        assert!(!reading.is_finished(), "it waits for the rest");
+        server.write_all(b"cd").unwrap();
+        assert_eq!(reading.join().unwrap(), 4);
+    });
+}
+
+#[test]
 fn a_sockets_own_timeout_is_for_all_parts_of_a_call() {
     let (limit, pause) = (Duration::from_millis(20), Duration::from_millis(2));
     patched(move || {
