@@ -352,9 +352,10 @@ unsafe fn accept_plainly(
 
 /// Another process or thread may be faster between the question and the call, and then this blocks.
 unsafe fn accept_one(fd: c_int, address: *mut sockaddr, address_len: *mut socklen_t, flags: c_int) -> isize {
+    let is_known = flags & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) == 0;
     Call::reading(Part::Socket, fd).perform(|how| match how {
-        How::Try if !is_ready(fd, embed::POLLIN) && listens(fd) => WOULD_BLOCK,
-        // What does not listen says so at once.
+        How::Try if is_known && !is_ready(fd, embed::POLLIN) && listens(fd) => WOULD_BLOCK,
+        // What does not listen says so at once, as does what is asked for something unknown.
         // SAFETY: the arguments of a call that was taken over.
         _ => unsafe { accept_plainly(fd, address, address_len, flags) },
     })

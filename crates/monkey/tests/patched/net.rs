@@ -591,6 +591,16 @@ fn what_does_not_listen_accepts_nobody_and_says_so() {
 }
 
 #[test]
+fn flags_that_nobody_knows_accept_nobody() {
+    patched(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (fd, null) = (listener.as_raw_fd(), std::ptr::null_mut());
+        assert_eq!(unsafe { libc::accept4(fd, null, null.cast(), 0x4000_0000) }, -1);
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINVAL));
+    });
+}
+
+#[test]
 fn who_connects_once_more_is_told_what_has_become_of_it() {
     patched(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
