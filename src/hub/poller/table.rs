@@ -1,7 +1,7 @@
 //! Who watches which descriptor: found by its number.
 
 use std::os::fd::RawFd;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use super::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -100,7 +100,7 @@ impl Table {
     pub(super) fn look_ahead(&self, key: Key, steps: usize) {
         if let Some(source) = self.watching(key.fd) {
             if steps > 1 {
-                prefetch(ptr::from_ref(source).cast());
+                prefetch(std::ptr::from_ref(source).cast());
             } else {
                 source.prefetch_waiters();
             }
