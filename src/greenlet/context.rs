@@ -103,6 +103,16 @@ impl std::fmt::Debug for Context {
     }
 }
 
+impl Drop for Binding {
+    /// Drops the settings of many keys without recursion.
+    fn drop(&mut self) {
+        let mut older = self.older.take();
+        while let Some(mut binding) = older.and_then(Rc::into_inner) {
+            older = binding.older.take();
+        }
+    }
+}
+
 impl<T: Clone + 'static> Key<T> {
     /// A key that is set nowhere.
     #[expect(clippy::new_without_default, reason = "a key that is not a static has no use")]

@@ -52,8 +52,9 @@ pub(crate) struct Core {
     thread: NonNull<Thread>,
 
     pub(crate) id: Cell<u64>,
-    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends.
-    pub(crate) unwinder: Cell<Option<NonNull<Core>>>,
+    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends. To be asked for by
+    /// [`unwinder`](Self::unwinder).
+    pub(super) unwinder: Cell<Option<NonNull<Core>>>,
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
     body_storage: UnsafeCell<Inline>,
@@ -146,6 +147,12 @@ impl Core {
     #[inline]
     pub(crate) fn parent_link(&self) -> ParentLink {
         self.parent.as_ptr().cast_const().cast()
+    }
+
+    /// Who waits for just this greenlet's end, unless it was abandoned meanwhile.
+    pub(crate) fn unwinder(&self) -> Option<NonNull<Core>> {
+        // SAFETY: an unwinder waits, and is counted until it goes on.
+        self.unwinder.get().filter(|unwinder| !unsafe { unwinder.as_ref() }.abandoned.get())
     }
 
     /// It is never continued any more. Nothing suits it from now on, so the fast path need not ask.

@@ -364,11 +364,9 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     #[cold]
     #[track_caller]
     fn deliver(&self, value: Yield<Y>) -> Result<R, Raised> {
-        let me = thread::current();
-        assert!(me == self.me, "only the generator's own greenlet can yield");
-        // SAFETY: the current greenlet is alive. A root, which has no parent, is refused as one that
-        // would switch to itself.
-        let resumer = unsafe { me.as_ref() }.parent.get().unwrap_or(me);
+        assert!(thread::current() == self.me, "only the generator's own greenlet can yield");
+        // SAFETY: the current greenlet is alive, and it is a generator.
+        let resumer = NonNull::from(unsafe { resumer_of(self.me.as_ref()) });
         switching::deliver(resumer, Ok(value)).map(|Resume(value)| value)
     }
 }

@@ -245,7 +245,7 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     let mut kept: Option<Kept> = None;
     loop {
         // Destructors that run here may begin to unwind this greenlet, or change the links.
-        let receiver = unwinder_of(core).or(next).expect("a root lives as long as its thread's greenlets");
+        let receiver = core.unwinder().or(next).expect("a root lives as long as its thread's greenlets");
         // SAFETY: a successor is ready, an unwinder waits, and a link is counted.
         let receiver = unsafe { receiver.as_ref() };
         if kept.is_some() {
@@ -284,12 +284,6 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
     }
 }
 
-/// Who waits for just this greenlet's end, unless it was abandoned meanwhile.
-fn unwinder_of(core: &Core) -> Option<NonNull<Core>> {
-    // SAFETY: an unwinder waits.
-    core.unwinder.get().filter(|unwinder| !unsafe { unwinder.as_ref() }.abandoned.get())
-}
-
 /// Whether an unstarted greenlet can run on the stack of one that ends: it needs one like it, and finds the
 /// same thread-local storage there.
 fn is_heir(core: &Core, heir: &Core) -> bool {
@@ -311,7 +305,7 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
             raised.discard();
         }
     }
-    if let Some(unwinder) = unwinder_of(core) {
+    if let Some(unwinder) = core.unwinder() {
         // A destructor has made somebody begin to unwind this greenlet, who waits for just its end.
         let parcel = Parcel::<T> { content: Err(Raised::exit()) };
         // SAFETY: an unwinder waits.

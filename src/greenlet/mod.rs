@@ -275,7 +275,7 @@ impl<T: 'static> Greenlet<T> {
     /// The greenlet that receives what this one leaves; `None` for a thread's root.
     pub fn parent<U: 'static>(&self) -> Option<Greenlet<U>> {
         // While it is being unwound, who does that stands in for the parent.
-        let core = self.core().unwinder.get().or(self.core().parent.get())?;
+        let core = self.core().unwinder().or(self.core().parent.get())?;
         counting::retain(core);
         Some(Greenlet { core, value: PhantomData })
     }

@@ -8,13 +8,13 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 /// A span has as many chunks as there are already, within these bounds: each begins and ends with a page that is partly
-/// lost, and what is not used yet takes no memory of the system's. Its word has a bit for each.
+/// lost, and what is not used yet takes no memory of the system's; and there is one word of bits for them.
 const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 
-/// So many vacant chunks are kept whether anybody has wanted them or not.
+/// With fewer spare chunks than this there was no peak. So at the end of an epoch there is a span to be freed.
 #[cfg(feature = "hub")]
-const KEPT: usize = LONGEST;
+const PEAK: usize = 2 * LONGEST;
 
 /// Where chunks come from. Those that have not come back when this is dropped keep their memory.
 pub(crate) struct Spans<Chunk> {
@@ -22,8 +22,8 @@ pub(crate) struct Spans<Chunk> {
     open: Cell<Option<NonNull<Span<Chunk>>>>,
     /// How many chunks there are.
     chunks: Cell<usize>,
-    /// How many of them are vacant, and the fewest that were in this epoch.
-    vacant: Cell<usize>,
+    /// How many of them are in spans that are all vacant, and the fewest that were since the last epoch ended.
+    spare: Cell<usize>,
     least: Cell<usize>,
 }
 
@@ -41,7 +41,7 @@ impl<Chunk> Spans<Chunk> {
     const STEP: usize = size_of::<Chunk>().next_power_of_two();
 
     pub(crate) const fn new() -> Self {
-        Self { open: Cell::new(None), chunks: Cell::new(0), vacant: Cell::new(0), least: Cell::new(0) }
+        Self { open: Cell::new(None), chunks: Cell::new(0), spare: Cell::new(0), least: Cell::new(0) }
     }
 
     /// The chunk that an address is in, with the provenance of its span.
@@ -55,14 +55,16 @@ impl<Chunk> Spans<Chunk> {
         let first = self.open.get().unwrap_or_else(|| self.grow());
         // SAFETY: spans in the list are there.
         let span = unsafe { first.as_ref() };
+        if span.is_vacant() {
+            self.spare.update(|spare| spare - span.len);
+            self.least.set(self.least.get().min(self.spare.get()));
+        }
         let vacant = span.vacant.get();
         let left = vacant & (vacant - 1);
         span.vacant.set(left);
         if left == 0 {
             self.open.set(span.next.take());
         }
-        self.vacant.update(|vacant| vacant - 1);
-        self.least.set(self.least.get().min(self.vacant.get()));
         // SAFETY: within the span.
         (unsafe { span.start.byte_add(vacant.trailing_zeros() as usize * Self::STEP) }, first)
     }
@@ -72,7 +74,7 @@ impl<Chunk> Spans<Chunk> {
         let len = self.chunks.get().clamp(SHORTEST, LONGEST);
         let span = NonNull::from(Box::leak(Box::new(Span::new(len))));
         self.chunks.update(|chunks| chunks + len);
-        self.vacant.update(|vacant| vacant + len);
+        self.spare.update(|spare| spare + len);
         // Not before: an allocator may have wanted chunks meanwhile.
         // SAFETY: just made.
         unsafe { span.as_ref() }.next.set(self.open.replace(Some(span)));
@@ -90,7 +92,9 @@ impl<Chunk> Spans<Chunk> {
         if others == 0 {
             this.next.set(self.open.replace(Some(span)));
         }
-        self.vacant.update(|vacant| vacant + 1);
+        if this.is_vacant() {
+            self.spare.update(|spare| spare + this.len);
+        }
     }
 
     /// How many chunks there are.
@@ -99,10 +103,16 @@ impl<Chunk> Spans<Chunk> {
         self.chunks.get()
     }
 
+    /// Whether so many are spare that some may be for a peak that is over.
+    #[cfg(feature = "hub")]
+    pub(crate) fn may_be_past_a_peak(&self) -> bool {
+        self.spare.get() >= PEAK
+    }
+
     /// Frees what nobody has wanted since the last epoch ended.
     #[cfg(feature = "hub")]
     pub(crate) fn end_epoch(&self) {
-        let mut unwanted = self.least.get().min(self.vacant.get().saturating_sub(KEPT));
+        let mut unwanted = self.least.get().min(self.spare.get().saturating_sub(PEAK - LONGEST));
         let mut freed = None::<NonNull<Span<Chunk>>>;
         let mut place = &self.open;
         while let Some(span) = place.get() {
@@ -114,10 +124,10 @@ impl<Chunk> Spans<Chunk> {
             }
             unwanted -= this.len;
             self.chunks.update(|chunks| chunks - this.len);
-            self.vacant.update(|vacant| vacant - this.len);
+            self.spare.update(|spare| spare - this.len);
             place.set(this.next.replace(freed.replace(span)));
         }
-        self.least.set(self.vacant.get());
+        self.least.set(self.spare.get());
         // Not before: an allocator may let others run, who want chunks.
         // SAFETY: vacant, and no more in the list.
         unsafe { free_all(freed) };

@@ -331,7 +331,7 @@ impl Thread {
         let suspended = |core: &Core| {
             core.phase.get() == Phase::Active
                 && !core.abandoned.get()
-                && core.unwinder.get().is_none()
+                && core.unwinder().is_none()
                 && NonNull::from(core) != root
                 && pick(core)
         };

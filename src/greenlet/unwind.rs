@@ -27,7 +27,7 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<Result<(), KillError>, Raise
     }
     // SAFETY: the caller holds a count on the victim; what is current is alive.
     let (victim, me) = unsafe { (core.as_ref(), current().as_ref()) };
-    if victim.unwinder.get().is_some() || victim.abandoned.get() {
+    if victim.unwinder().is_some() || victim.abandoned.get() {
         return Ok(Err(KillError::Refused));
     }
     // As any parent's, its place is counted: who unwinds somebody is not unwound for want of a handle.

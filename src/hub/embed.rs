@@ -198,7 +198,7 @@ impl Hub {
     fn yield_quietly(&self) -> Ended {
         let me = self.current();
         // SAFETY: what is current is alive.
-        if let Some(unwinder) = unsafe { me.core().as_ref() }.unwinder.get() {
+        if let Some(unwinder) = unsafe { me.core().as_ref() }.unwinder() {
             // It was to end and would rather wait: that is for its unwinder to judge.
             return self.take_in(me, switching::deliver(unwinder, Ok(Wake)).map(|Wake| ()));
         }

@@ -107,7 +107,7 @@ impl Hub {
             return Some(Duration::ZERO);
         }
         let (now, deadline) = (Instant::now(), self.timers.borrow().next_deadline());
-        self.look_after_stacks(now, deadline.map(|deadline| deadline.saturating_duration_since(now)))
+        self.look_after_memory(now, deadline.map(|deadline| deadline.saturating_duration_since(now)))
     }
 }
 

@@ -44,8 +44,8 @@ pub(crate) struct Size {
 /// The thread, which keeps its lists until it ends.
 struct Owner(Cell<Option<NonNull<Lists>>>);
 
-/// The chunks of a thread. They stay until the thread has ended and the last piece has come back, which may be
-/// later.
+/// The chunks of a thread. They stay until its thread-locals are gone and the last piece has come back, which may be
+/// later. What is wanted later still is from lists without an owner, which go whenever they are empty.
 struct Lists {
     /// By steps: the first of the chunks that have free pieces, linked both ways. Only this one is ever empty.
     open: [Cell<Option<NonNull<Chunk>>>; SIZES + 1],
@@ -147,6 +147,11 @@ pub(crate) unsafe fn give_back(memory: NonNull<u8>, size: &'static Size) {
     }
 }
 
+/// Whether so much is spare that some of it may be for a peak that is over.
+pub(super) fn may_be_past_a_peak() -> bool {
+    kept_lists().is_some_and(|lists| lists.spans.may_be_past_a_peak())
+}
+
 /// Ends an epoch: what nobody has wanted since the last one ended goes back to the system.
 pub(super) fn end_epoch() {
     if let Some(lists) = kept_lists() {
@@ -154,29 +159,38 @@ pub(super) fn end_epoch() {
     }
 }
 
-/// The lists of this thread, or others if it is ending and they are gone. To be used at once.
+/// Makes the lists of this thread, so that they stay for what is registered later to be done at its end.
+pub(super) fn prepare() {
+    lists();
+}
+
+/// The lists of this thread. To be used at once.
 #[inline]
 fn lists<'a>() -> &'a Lists {
-    kept_lists().unwrap_or_else(first_lists)
+    kept_lists().unwrap_or_else(make_lists)
 }
 
 #[inline]
 fn kept_lists<'a>() -> Option<&'a Lists> {
-    // SAFETY: the destructor that disowns them takes the word back.
+    // SAFETY: who frees or disowns them takes the word back.
     unsafe { words::kept(Kept::Memory).cast::<Lists>().as_ref() }
 }
 
+/// Makes the thread's lists; or where it is ending and its own are gone, some that stay until they are empty again.
 #[cold]
-fn first_lists<'a>() -> &'a Lists {
-    let lists = NonNull::from(Box::leak(Box::new(Lists::new())));
-    // SAFETY: just made. They stay at least until their first chunk is empty.
+fn make_lists<'a>() -> &'a Lists {
+    let made = Box::new(Lists::new());
+    // An allocator may have wanted some meanwhile.
+    if let Some(lists) = kept_lists() {
+        return lists;
+    }
+    let lists = NonNull::from(Box::leak(made));
+    words::keep(Kept::Memory, lists.as_ptr().cast());
+    // SAFETY: just made.
     let this = unsafe { lists.as_ref() };
-    // An allocator may have had others made meanwhile. Like those of a thread that is ending, these are nobody's.
-    let keep = |owner: &Owner| owner.0.get().is_none().then(|| owner.0.set(Some(lists)));
-    if let Ok(Some(())) = on_thread(|| OWNER.try_with(keep)) {
+    if on_thread(|| OWNER.try_with(|owner| owner.0.set(Some(lists)))).is_ok() {
         this.has_owner.set(true);
         this.keepers.set(1);
-        words::keep(Kept::Memory, lists.as_ptr().cast());
     }
     this
 }
@@ -204,8 +218,9 @@ impl Lists {
     /// A chunk of free pieces.
     #[cold]
     fn grow(&self, steps: usize) -> NonNull<Chunk> {
-        let (chunk, span) = self.spans.take();
+        // First: an allocator may leave this greenlet for the rest of the thread's life.
         self.keepers.update(|keepers| keepers + 1);
+        let (chunk, span) = self.spans.take();
         // SAFETY: memory of a chunk, which is nobody else's.
         unsafe {
             Chunk::begin(chunk, NonNull::from(self), span, steps);
@@ -255,7 +270,7 @@ impl Lists {
         }
     }
 
-    /// Of a chunk that has just become empty. The first one stays.
+    /// Of a chunk that has just become empty. The first one stays for the thread.
     ///
     /// # Safety
     ///
@@ -302,6 +317,9 @@ impl Lists {
             let left = lists.as_ref().keepers.get() - 1;
             lists.as_ref().keepers.set(left);
             if left == 0 {
+                if ptr::eq(words::kept(Kept::Memory).cast(), lists.as_ptr()) {
+                    words::keep(Kept::Memory, ptr::null());
+                }
                 drop(Box::from_raw(lists.as_ptr()));
             }
         }
@@ -321,8 +339,9 @@ impl Chunk {
             (&raw mut (*this).span).write(span);
             (&raw mut (*this).previous).write(Cell::new(None));
             (&raw mut (*this).next).write(Cell::new(None));
+            (&raw mut (*this).free).write(Cell::new(None));
+            (&raw mut (*this).fresh).write(Cell::new(0));
             (&raw mut (*this).left).write(Cell::new(pieces(steps)));
-            (*this).renew();
         }
     }
 

@@ -108,7 +108,7 @@ pub(crate) struct Hub {
     round: Cell<usize>,
     switches_since_poll: Cell<usize>,
     last_poll: Cell<Instant>,
-    /// When the last [epoch](rounds::STACK_EPOCH) of the thread's stacks ended.
+    /// When the last [epoch](rounds::EPOCH) of the thread's memory ended.
     last_epoch: Cell<Instant>,
     budget: Cell<u32>,
     timers: RefCell<Timers>,
@@ -286,6 +286,8 @@ impl Hub {
         words::keep(Kept::Hub, hub.as_ptr().cast_const().cast());
         // SAFETY: the current greenlet is alive.
         unsafe { current.as_ref() }.thread().scheduler.set(Some(|| here().pick()));
+        // The end of the hub needs memory, and gives some back.
+        memory::prepare();
         // Where the thread's locals are being destroyed already, the hub is leaked.
         let _ = greenlet_thread::on_thread(|| AT_EXIT.try_with(|_| ()));
         Ok(hub)
@@ -383,7 +385,7 @@ impl Hub {
         // It was to be unwound where it could not be, and goes on from here.
         me.raise_interrupt();
         // SAFETY: what is current is alive.
-        let unwinder = unsafe { me.core().as_ref() }.unwinder.get();
+        let unwinder = unsafe { me.core().as_ref() }.unwinder();
         let Some(unwinder) = unwinder else { panic!("this thread's hub is ending") };
         // It caught its exit and waits again: that is for its unwinder to judge.
         match switching::deliver(unwinder, Ok(Wake)) {
@@ -417,7 +419,7 @@ impl Hub {
     /// of its thread. One that has caught its exit there can try, which is for its unwinder to judge.
     fn can_wait(&self) -> bool {
         // SAFETY: what is current is alive.
-        let is_unwound = || unsafe { greenlet_thread::current().as_ref() }.unwinder.get().is_some();
+        let is_unwound = || unsafe { greenlet_thread::current().as_ref() }.unwinder().is_some();
         !panicking() && words::held() == Hold::Nothing && (!self.shutting_down.get() || is_unwound())
     }
 
@@ -500,7 +502,7 @@ impl Hub {
     pub(crate) fn exit(&self) {
         let me = greenlet_thread::current();
         // SAFETY: what is current is alive.
-        let is_unwound = || unsafe { me.as_ref() }.unwinder.get().is_some();
+        let is_unwound = || unsafe { me.as_ref() }.unwinder().is_some();
         // SAFETY: this is the hub's count, and the greenlet ends at once.
         unsafe { counting::give_up(me) };
         if self.shutting_down.get() || is_unwound() {

@@ -16,8 +16,8 @@ const SWITCHES_PER_POLL: usize = 64;
 /// ... or after this time, whichever comes first.
 const TIME_PER_POLL: Duration = Duration::from_millis(1);
 
-/// Stacks that nobody has wanted for so long give their memory back.
-pub(super) const STACK_EPOCH: Duration = Duration::from_secs(2);
+/// What nobody has wanted for so long, of stacks and of pieces of memory, goes back to the system.
+pub(super) const EPOCH: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
@@ -121,7 +121,7 @@ impl Hub {
     /// Says whether there may be more events at once. Where a post comes before it would sleep, that goes first,
     /// and it is no poll.
     pub(super) fn poll(&self, now: Instant, timeout: Option<Duration>) -> bool {
-        let mut timeout = self.look_after_stacks(now, timeout);
+        let mut timeout = self.look_after_memory(now, timeout);
         let blocks = timeout != Some(Duration::ZERO);
         if blocks && (self.spin_for_a_post(now, &mut timeout) || !self.remote.begin_sleep()) {
             return true;
@@ -153,20 +153,19 @@ impl Hub {
         came
     }
 
-    /// Has stacks give their memory back after a peak. While some are to do so later, the hub must not
-    /// sleep for longer.
-    pub(super) fn look_after_stacks(&self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
+    /// Gives memory back after a peak. While some is to go later, the hub must not sleep for longer.
+    pub(super) fn look_after_memory(&self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
         // SAFETY: what is current is alive.
         let stacks = unsafe { greenlet_thread::current().as_ref() }.thread().stacks();
-        if !stacks.may_be_past_a_peak() {
+        if !stacks.may_be_past_a_peak() && !memory::may_be_past_a_peak() {
             return timeout;
         }
-        if now - self.last_epoch.get() >= STACK_EPOCH {
+        if now - self.last_epoch.get() >= EPOCH {
             self.last_epoch.set(now);
             stacks.end_epoch();
             memory::end_epoch();
         }
-        timeout.map(|timeout| timeout.min(STACK_EPOCH)).or(Some(STACK_EPOCH))
+        timeout.map(|timeout| timeout.min(EPOCH)).or(Some(EPOCH))
     }
 
     pub(super) fn fire_timers(&self, now: Instant) {

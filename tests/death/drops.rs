@@ -179,3 +179,35 @@ fn who_refuses_to_be_unwound_is_never_continued() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn who_is_being_unwound_by_somebody_that_is_abandoned_is_unwound_by_others() {
+    std::thread::spawn(|| {
+        let (guard, dropped) = guard();
+        let root = Greenlet::<()>::current();
+        let late = Greenlet::<()>::new(move |()| {
+            let _guard = guard;
+            let mut raised = 0;
+            while raised < 3 {
+                raised += u32::from(root.try_switch(()).is_err());
+            }
+        });
+        late.switch(());
+        let stubborn = Greenlet::<()>::new({
+            let late = late.clone();
+            move |()| {
+                loop {
+                    let raised = catch_unwind(AssertUnwindSafe(|| late.kill()));
+                    std::mem::forget(raised);
+                }
+            }
+        });
+        stubborn.switch(());
+        greenlet::unwind_all();
+        assert!(is_abandoned(stubborn.try_switch(())));
+        assert!(late.kill().is_ok() || late.kill().is_ok());
+        assert_eq!(dropped.get(), 1);
+    })
+    .join()
+    .unwrap();
+}

@@ -1,5 +1,6 @@
 //! What cannot be seen from above: where pieces are, and when they go back.
 
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::thread;
 
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
 
-use super::{CHUNK, Lists, Size, end_epoch, give_back, kept_lists, pieces, take};
+use super::{OWNER, Owner, Size, end_epoch, give_back, kept_lists, may_be_past_a_peak, pieces, take};
 
 /// Of a word, of a few, of the largest size, of no size that chunks have, and of one that is aligned to more.
 static SIZES: [Size; 5] = [
@@ -150,15 +151,16 @@ fn after_a_peak_memory_goes_back_once_nobody_has_wanted_it_for_an_epoch() {
     on_fresh_thread(|| {
         let first = peak(1);
         let (_, at_peak) = chunks();
+        assert!(!may_be_past_a_peak());
         end_epoch();
         drop(first);
         end_epoch();
         assert!(chunks().0 >= at_peak, "somebody wanted all of it in this epoch");
         drop(peak(2));
         end_epoch();
-        assert!(chunks().0 >= at_peak, "and in this one");
+        assert!(chunks().0 >= at_peak && may_be_past_a_peak(), "and in this one");
         end_epoch();
-        assert!(chunks().0 <= at_peak / 10, "{} of {at_peak} are left", chunks().0);
+        assert!(chunks().0 <= at_peak / 10 && !may_be_past_a_peak(), "{} of {at_peak} are left", chunks().0);
     });
 }
 
@@ -179,10 +181,8 @@ fn pieces_may_come_back_when_the_lists_are_gone() {
     on_fresh_thread(|| {
         let earlier: Vec<_> = (0..1000).map(|_| Piece::take(&SIZES[1], 1)).collect();
         let lists = NonNull::from(kept_lists().expect("something was taken"));
-        super::words::keep(super::Kept::Memory, ptr::null());
-        super::OWNER.with(|owner| owner.0.set(None));
-        // SAFETY: their owner has just lost them.
-        unsafe { Lists::disown(lists) };
+        drop(OWNER.with(|owner| Owner(Cell::new(owner.0.take()))));
+        assert!(kept_lists().is_none());
         // SAFETY: there are pieces in use.
         assert_eq!(unsafe { lists.as_ref() }.keepers.get(), 1000_usize.div_ceil(pieces(9).into()));
         drop(earlier);
@@ -195,10 +195,10 @@ fn who_has_no_lists_any_more_gets_a_piece_nevertheless() {
     impl Drop for Late {
         fn drop(&mut self) {
             assert!(kept_lists().is_none(), "what was first used later is gone sooner");
-            let one = Piece::take(&SIZES[1], 7);
-            let another = Piece::take(&SIZES[1], 8);
-            assert_ne!(one.address() / CHUNK, another.address() / CHUNK, "each has lists of its own");
-            drop((self.0.take(), one, another));
+            let some: Vec<_> = (0..100).map(|_| Piece::take(&SIZES[1], 7)).collect();
+            assert_eq!(chunks().1 + 1, 2, "they share chunks, though nobody owns them");
+            drop((self.0.take(), some));
+            assert!(kept_lists().is_none(), "what is empty is gone");
         }
     }
     on_fresh_thread(|| {

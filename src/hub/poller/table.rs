@@ -81,9 +81,7 @@ impl Table {
     /// Takes out the source of a descriptor, which has one.
     pub(super) fn remove(&mut self, fd: RawFd) {
         let (page, place) = place_of(fd);
-        if let Some(page) = &mut self.pages[page] {
-            page[place] = None;
-        }
+        self.pages[page].as_mut().expect("the source is in it")[place] = None;
         self.len -= 1;
     }
 
