@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use super::one_more::OneMore;
 use super::poller::Outsider;
 use super::remote::Remote;
-pub use super::signals::{OnSignal, Signal, note_signal, until_signal};
+pub use super::signals::{OnSignal, Signal, note_signal, until_signal, while_handling};
 use super::wait_queue::Node;
 use super::{BUDGET, Cause, Fiber, FiberState, Hub, Interrupt, existing};
 use crate::greenlet::tag::Wake;
@@ -74,8 +74,8 @@ pub fn has_hub() -> bool {
 }
 
 /// Whether the caller may wait here and now. Not where the thread has no hub; while it unwinds;
-/// in what the hub itself does or calls; nor in a forked child before
-/// [`after_fork`](super::after_fork), once [`disown`] was called there.
+/// in what the hub itself does or calls; in a [handler of a signal](while_handling); nor in a forked child
+/// before [`after_fork`](super::after_fork), once [`disown`] was called there.
 pub fn can_wait() -> bool {
     existing().is_some_and(Hub::is_at_rest)
 }
@@ -139,14 +139,14 @@ pub fn unless_closed(fd: RawFd, wait: impl FnOnce() -> Ended) -> Ended {
 
 /// To be called before a descriptor is closed or replaced: greenlets of this thread that wait for it by
 /// [`wait_for_fds`], or [`unless_closed`], find it [`Closed`](Ended::Closed). So do those that were woken and have
-/// not run yet.
+/// not run yet. In a [handler of a signal](while_handling) they are not told.
 pub fn close_fd(fd: RawFd) {
     close_fds(fd, fd);
 }
 
 /// As [`close_fd`], for all from `first` to `last`.
 pub fn close_fds(first: RawFd, last: RawFd) {
-    if let Some(hub) = existing() {
+    if let Some(hub) = existing().filter(|hub| !hub.is_interrupted_by_a_handler()) {
         hub.poller.outside().close(first..=last, |fiber| hub.make_ready(fiber));
     }
 }
@@ -173,7 +173,8 @@ fn is_held() -> bool {
 impl Hub {
     /// Whether the one who runs is not in the midst of what the hub does.
     fn is_at_rest(&self) -> bool {
-        let busy = self.turning.get() || is_held() || self.disowned.get();
+        let busy =
+            self.turning.get() || is_held() || self.disowned.get() || self.is_interrupted_by_a_handler();
         !busy
             && !panicking()
             && self.timers.try_borrow_mut().is_ok()
@@ -346,7 +347,8 @@ impl Sleeper {
         }
     }
 
-    /// Wakes the greenlet, from any thread. Once is enough; more is the same.
+    /// Wakes the greenlet, from any thread, and from a [handler of a signal](while_handling). Once is enough; more
+    /// is the same.
     ///
     /// # Safety
     ///
@@ -358,7 +360,9 @@ impl Sleeper {
         if sleeper.state.compare_exchange(ASLEEP, RUNG, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return;
         }
-        match existing().filter(|hub| ptr::eq(&*hub.remote, sleeper.remote.as_ptr())) {
+        let is_at_hand =
+            |hub: &&Hub| ptr::eq(&*hub.remote, sleeper.remote.as_ptr()) && !hub.is_interrupted_by_a_handler();
+        match existing().filter(is_at_hand) {
             Some(hub) => sleeper.note(hub),
             // SAFETY: its greenlet exists, and so does its hub.
             None => unsafe { sleeper.remote.as_ref() }.ring_for(this.cast_mut()),

@@ -141,6 +141,9 @@ pub(crate) struct Hub {
     /// How many greenlets wait for a [`Sleeper`](embed::Sleeper) to be woken.
     #[cfg(target_os = "linux")]
     sleepers: Cell<usize>,
+    /// How many signal handlers run on this thread, each within the one before.
+    #[cfg(target_os = "linux")]
+    handlers: Cell<usize>,
     /// The process was forked, and this hub is the parent's.
     #[cfg(target_os = "linux")]
     disowned: Cell<bool>,
@@ -279,6 +282,8 @@ impl Hub {
             signals: signals::SignalWaiters::default(),
             #[cfg(target_os = "linux")]
             sleepers: Cell::new(0),
+            #[cfg(target_os = "linux")]
+            handlers: Cell::new(0),
             #[cfg(target_os = "linux")]
             disowned: Cell::new(false),
         });

@@ -4,6 +4,7 @@
 //! waits that ends. It runs in the midst of anything, so leaving the note takes no lock and allocates nothing.
 
 use super::embed::{self, Ended};
+use super::one_more::OneMore;
 use super::wait_queue::{Node, Place};
 use super::{Hub, WaitQueue, existing};
 
@@ -92,5 +93,21 @@ pub fn until_signal<R>(on_signal: OnSignal, call: impl FnOnce(&Signal<'_>) -> R)
 pub fn note_signal(restarts: bool) {
     if let Some(hub) = existing() {
         hub.remote.note_signal(if restarts { RESTARTING } else { INTERRUPTING });
+    }
+}
+
+/// Calls a handler of a signal, which may have interrupted the hub in the midst of anything: while it runs nobody
+/// [can wait](embed::can_wait) on this thread, and whom it wakes becomes ready once it has returned.
+///
+/// It has to return. After one that is left by `siglongjmp` nobody waits on this thread any more.
+pub fn while_handling<R>(handler: impl FnOnce() -> R) -> R {
+    let _counted = existing().map(|hub| OneMore::of(&hub.handlers));
+    handler()
+}
+
+impl Hub {
+    /// Whether a signal handler runs, and so nothing of the hub's is to be touched.
+    pub(super) fn is_interrupted_by_a_handler(&self) -> bool {
+        self.handlers.get() > 0
     }
 }

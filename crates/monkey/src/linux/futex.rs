@@ -11,7 +11,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_long};
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, compiler_fence};
 use std::time::{Duration, Instant};
 
 use greenlet::hub::embed::{Ended, Sleeper, has_hub};
@@ -197,16 +197,7 @@ pub(super) unsafe fn wait(
 
 /// Wakes so many greenlets that wait for a futex, in the order in which they came. How many there were.
 pub(super) fn wake(futex: usize, count: usize, bits: u32) -> usize {
-    let queue = place(futex).lock();
-    let mut woken = 0;
-    while woken < count
-        && let Some(waiter) = queue.take(|waiter| waiter.futex == futex && waiter.bits & bits != 0)
-    {
-        // SAFETY: it takes the lock once more before it goes away.
-        unsafe { Sleeper::wake(&raw const (*waiter).sleeper) };
-        woken += 1;
-    }
-    woken
+    place(futex).wake(count, |waiter| waiter.futex == futex && waiter.bits & bits != 0)
 }
 
 /// In a forked child, where nobody waits.
@@ -218,7 +209,7 @@ pub(super) unsafe fn forget_waiters() {
     for place in &TABLE {
         // SAFETY: by the caller's word there is nobody to share it with.
         unsafe { *place.queue.get() = Ends::EMPTY };
-        place.locked.store(false, Ordering::Release);
+        place.state.store(FREE, Ordering::Release);
     }
 }
 
@@ -235,8 +226,20 @@ struct Waiter {
 /// A queue of the table. Futexes share one by chance.
 #[repr(align(64))]
 struct Place {
-    locked: AtomicBool,
+    /// One of the three below.
+    state: AtomicU8,
     queue: UnsafeCell<Ends>,
+}
+
+const FREE: u8 = 0;
+const LOCKED: u8 = 1;
+/// Locked, and who has the lock is to wake everybody: a signal handler could not wait for it.
+const CALLED: u8 = 2;
+
+thread_local! {
+    /// This thread has the lock of a place, or is about to. What finds it so is a signal handler, for which that
+    /// lock never becomes free.
+    static HOLDS: AtomicBool = const { AtomicBool::new(false) };
 }
 
 struct Ends {
@@ -254,7 +257,7 @@ unsafe impl Sync for Place {}
 const PLACES: usize = 256;
 
 static TABLE: [Place; PLACES] =
-    [const { Place { locked: AtomicBool::new(false), queue: UnsafeCell::new(Ends::EMPTY) } }; PLACES];
+    [const { Place { state: AtomicU8::new(FREE), queue: UnsafeCell::new(Ends::EMPTY) } }; PLACES];
 
 fn place(futex: usize) -> &'static Place {
     // Futexes lie in words, and often side by side.
@@ -265,8 +268,10 @@ fn place(futex: usize) -> &'static Place {
 impl Place {
     /// Held for a few instructions only, and for a system call if a hub sleeps that is to wake.
     fn lock(&self) -> Queue<'_> {
+        let held_before = HOLDS.with(|holds| holds.swap(true, Ordering::Relaxed));
+        compiler_fence(Ordering::SeqCst);
         let mut tries = 0_u32;
-        while self.locked.swap(true, Ordering::Acquire) {
+        while self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
             tries += 1;
             if tries.is_multiple_of(64) {
                 // Whoever has it is not running.
@@ -275,18 +280,47 @@ impl Place {
             }
             std::hint::spin_loop();
         }
-        Queue(self)
+        Queue { place: self, held_before }
+    }
+
+    /// The lock, but in a signal handler that has interrupted who has it, or another such one: `None` if it is
+    /// taken. Who has it wakes everybody then, of whom each is ready for a wake for no reason.
+    fn lock_or_call(&self) -> Option<Queue<'_>> {
+        if !HOLDS.with(|holds| holds.load(Ordering::Relaxed)) {
+            return Some(self.lock());
+        }
+        let lock_or_call = |state| Some(if state == FREE { LOCKED } else { CALLED });
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, lock_or_call);
+        (before == Ok(FREE)).then(|| Queue { place: self, held_before: true })
+    }
+
+    /// Wakes so many that suit. How many there were.
+    fn wake(&self, count: usize, suits: impl Fn(&Waiter) -> bool) -> usize {
+        let Some(queue) = self.lock_or_call() else { return 0 };
+        let mut woken = 0;
+        while woken < count
+            && let Some(waiter) = queue.take(&suits)
+        {
+            // SAFETY: it takes the lock once more before it goes away.
+            unsafe { Sleeper::wake(&raw const (*waiter).sleeper) };
+            woken += 1;
+        }
+        woken
     }
 }
 
 /// A queue whose lock is held until this is dropped. All that is in it exists.
-struct Queue<'a>(&'a Place);
+struct Queue<'a> {
+    place: &'a Place,
+    /// Whether it was locked within a signal handler that has interrupted somebody who has a lock.
+    held_before: bool,
+}
 
 impl Queue<'_> {
     #[expect(clippy::mut_from_ref, reason = "whoever has the lock is alone with it")]
     fn ends(&self) -> &mut Ends {
         // SAFETY: the lock is held, and no two of these are used at a time.
-        unsafe { &mut *self.0.queue.get() }
+        unsafe { &mut *self.place.queue.get() }
     }
 
     fn push(&self, waiter: *mut Waiter) {
@@ -332,6 +366,11 @@ impl Queue<'_> {
 
 impl Drop for Queue<'_> {
     fn drop(&mut self) {
-        self.0.locked.store(false, Ordering::Release);
+        let state = self.place.state.swap(FREE, Ordering::AcqRel);
+        compiler_fence(Ordering::SeqCst);
+        HOLDS.with(|holds| holds.store(self.held_before, Ordering::Relaxed));
+        if state == CALLED {
+            self.place.wake(usize::MAX, |_| true);
+        }
     }
 }

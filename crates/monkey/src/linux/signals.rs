@@ -157,7 +157,7 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     // the rest, which is in registers.
     unsafe {
         let function: unsafe extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = mem::transmute(function);
-        function(signal, info, context);
+        embed::while_handling(|| function(signal, info, context));
     }
 }
 
