@@ -78,9 +78,13 @@ unsafe fn futex(args: Arguments) -> isize {
         // SAFETY: as above.
         libc::FUTEX_WAIT_BITSET if has_hub() => unsafe { wait_for_call(args, bits as u32) },
         // SAFETY: as above.
-        libc::FUTEX_WAKE => unsafe { wake_for_call(args, value as c_int, u32::MAX) },
+        libc::FUTEX_WAKE => unsafe { wake_for_call(args, number(value), u32::MAX) },
         // SAFETY: as above.
-        libc::FUTEX_WAKE_BITSET => unsafe { wake_for_call(args, value as c_int, bits as u32) },
+        libc::FUTEX_WAKE_BITSET => unsafe { wake_for_call(args, number(value), bits as u32) },
+        // SAFETY: as above.
+        libc::FUTEX_WAKE_OP => unsafe { wake_two_for_call(args) },
+        // SAFETY: as above.
+        libc::FUTEX_REQUEUE | libc::FUTEX_CMP_REQUEUE => unsafe { requeue_for_call(args) },
         // SAFETY: as above.
         _ => unsafe { call(libc::SYS_futex, args) },
     }
@@ -143,8 +147,7 @@ static BLOCKED_HUBS: AtomicUsize = AtomicUsize::new(0);
 /// # Safety
 ///
 /// As [`futex`].
-unsafe fn wake_for_call(mut args: Arguments, count: c_int, bits: u32) -> isize {
-    let count = usize::try_from(count).unwrap_or(0);
+unsafe fn wake_for_call(mut args: Arguments, count: usize, bits: u32) -> isize {
     let woken = wake(args[0], count, bits);
     if BLOCKED_HUBS.load(Ordering::SeqCst) == 0 {
         if woken > 0 && woken >= count {
@@ -155,6 +158,44 @@ unsafe fn wake_for_call(mut args: Arguments, count: c_int, bits: u32) -> isize {
     // SAFETY: the caller's word.
     let others = unsafe { call(libc::SYS_futex, args) };
     if others < 0 { others } else { others + woken as isize }
+}
+
+/// Wakes those who wait for a futex, and on a condition that only the kernel knows those who wait for another
+/// one: greenlets in any case, who are ready for a wake for no reason.
+///
+/// # Safety
+///
+/// As [`futex`].
+unsafe fn wake_two_for_call(args: Arguments) -> isize {
+    let [first, _, count, second_count, second, _] = args;
+    // SAFETY: the caller's word.
+    let others = unsafe { call(libc::SYS_futex, args) };
+    if others < 0 {
+        return others;
+    }
+    let woken = wake(first, number(count), u32::MAX) + wake(second, number(second_count), u32::MAX);
+    others + woken as isize
+}
+
+/// Wakes some who wait for a futex, and has others wait for another one. Of greenlets those others are woken as
+/// well, and look again.
+///
+/// # Safety
+///
+/// As [`futex`].
+unsafe fn requeue_for_call(args: Arguments) -> isize {
+    let [first, _, count, moved_count, ..] = args;
+    // SAFETY: the caller's word.
+    let others = unsafe { call(libc::SYS_futex, args) };
+    if others < 0 {
+        return others;
+    }
+    others + wake(first, number(count).saturating_add(number(moved_count)), u32::MAX) as isize
+}
+
+/// How many are to be woken, as an argument has it.
+fn number(count: usize) -> usize {
+    usize::try_from(count as c_int).unwrap_or(0)
 }
 
 /// Waits in the table, as the kernel would; `None` where nobody can wait.

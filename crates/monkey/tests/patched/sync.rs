@@ -224,3 +224,33 @@ fn nobody_waits_for_its_own_end() {
         assert_eq!(unsafe { libc::pthread_join(libc::pthread_self(), std::ptr::null_mut()) }, libc::EDEADLK);
     });
 }
+
+/// An operation on two futexes wakes who waits for one of them.
+fn who_waits_is_woken_by(operation: i32, waited: usize, argument: u32) {
+    use std::sync::atomic::AtomicU32;
+    patched(move || {
+        let futexes = Rc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+        let call = |operation: i32, on: [*mut u32; 2], [value, other_value]: [usize; 2], argument: u32| unsafe {
+            let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+            libc::syscall(libc::SYS_futex, on[0], operation, value, other_value, on[1], argument as usize)
+        };
+        let on = [0, 1].map(|at| futexes[at].as_ptr());
+        let waiter = spawn(move || call(libc::FUTEX_WAIT, [on[waited]; 2], [0, 0], 0));
+        thread::yield_now();
+        assert_eq!(call(operation, on, [1, 1], argument), 1);
+        assert_eq!(waiter.join().unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_wake_of_two_futexes_wakes_those_who_wait_for_either() {
+    // If the second one is 0, which is put there.
+    who_waits_is_woken_by(libc::FUTEX_WAKE_OP, 0, 0);
+    who_waits_is_woken_by(libc::FUTEX_WAKE_OP, 1, 0);
+}
+
+#[test]
+fn who_is_to_wait_for_another_futex_is_woken() {
+    who_waits_is_woken_by(libc::FUTEX_REQUEUE, 0, 0);
+    who_waits_is_woken_by(libc::FUTEX_CMP_REQUEUE, 0, 0);
+}
