@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -44,6 +45,8 @@ struct Shared {
     work: Condvar,
     /// There may be a job for the worker that looks. Set when the lock is free: it would run into it.
     called: AtomicBool,
+    /// Whether the workers take signals that are sent to the process.
+    takes_signals: bool,
 }
 
 struct State {
@@ -74,6 +77,10 @@ impl ThreadPool {
     ///
     /// If the size is zero.
     pub fn new(size: usize) -> Self {
+        Self::with(size, true)
+    }
+
+    fn with(size: usize, takes_signals: bool) -> Self {
         check(size);
         let state = State {
             size,
@@ -85,11 +92,14 @@ impl ThreadPool {
             generation: 0,
         };
         let (work, called) = (Condvar::new(), AtomicBool::new(false));
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), work, called }) }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), work, called, takes_signals }) }
     }
 
     /// The process's own pool, which name lookups use: up to 64 threads. After a
     /// [fork](crate::hub::after_fork) it is another one: threads are not inherited.
+    ///
+    /// Its threads, of which the program need not know, leave signals to those that it has made: they
+    /// block all that are sent to the process. A program that is started on one of them inherits that.
     pub fn shared() -> &'static Self {
         /// The pool, and after how many forks it was made. No lock, which a fork might find taken.
         static SHARED: AtomicPtr<(u32, ThreadPool)> = AtomicPtr::new(ptr::null_mut());
@@ -102,7 +112,7 @@ impl ThreadPool {
             {
                 return pool;
             }
-            let new = Box::into_raw(Box::new((forks, Self::new(SHARED_SIZE))));
+            let new = Box::into_raw(Box::new((forks, Self::with(SHARED_SIZE, false))));
             if SHARED.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
                 // SAFETY: just made, and nobody has seen it.
                 drop(unsafe { Box::from_raw(new) });
@@ -265,7 +275,8 @@ impl ThreadPool {
             OWN.set(&*shared);
             shared.work(generation);
         };
-        thread::Builder::new().name("greenlet-pool".into()).spawn(worker)?;
+        let start = || thread::Builder::new().name("greenlet-pool".into()).spawn(worker);
+        let _detached = if self.shared.takes_signals { start() } else { without_signals(start) }?;
         state.workers += 1;
         Ok(())
     }
@@ -340,6 +351,26 @@ impl Shared {
         }
         state
     }
+}
+
+/// Calls `f` with those signals blocked that others send, so that a thread which it starts has them blocked for
+/// ever. Not those that a thread causes itself: they would end the program without a word.
+fn without_signals<R>(f: impl FnOnce() -> R) -> R {
+    const OWN: [i32; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+    let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: sets are filled before they are changed and read.
+    unsafe {
+        libc::sigfillset(blocked.as_mut_ptr());
+        for signal in OWN {
+            libc::sigdelset(blocked.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), before.as_mut_ptr());
+    }
+    let result = f();
+    // SAFETY: the call above has filled it.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    result
 }
 
 fn check(size: usize) {

@@ -207,3 +207,21 @@ fn a_pool_keeps_its_worker_when_an_unwanted_answer_panics_as_it_is_dropped() {
     go.send(()).unwrap();
     assert_eq!(pool.run(|| 1).unwrap(), 1);
 }
+
+/// The program has blocked them where it waits for them, and knows nothing of these threads.
+#[test]
+fn threads_of_the_shared_pool_leave_signals_to_the_program() {
+    let is_blocked = |signal| {
+        let mut mask = std::mem::MaybeUninit::uninit();
+        // SAFETY: there is room for what is written, and it is read after.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), mask.as_mut_ptr());
+            libc::sigismember(mask.as_ptr(), signal) == 1
+        }
+    };
+    let here = is_blocked(libc::SIGTERM);
+    assert!(ThreadPool::shared().run(move || is_blocked(libc::SIGTERM)).unwrap());
+    assert!(!ThreadPool::shared().run(move || is_blocked(libc::SIGSEGV)).unwrap());
+    assert_eq!(ThreadPool::new(1).run(move || is_blocked(libc::SIGTERM)).unwrap(), here);
+    assert_eq!(is_blocked(libc::SIGTERM), here);
+}
