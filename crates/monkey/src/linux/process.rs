@@ -1,19 +1,21 @@
 //! Waiting for child processes.
 //!
-//! A child that is known by its number has a descriptor (`pidfd_open`) that tells of its end. To wait for any
-//! of several, there is nothing to wait for but time: the kernel is asked again and again, at first every
-//! millisecond.
+//! A child that is known by its number has a descriptor (`pidfd_open`) that tells of its end. It does not tell
+//! of the stops of one that is traced, nor can any of several be waited for so: there is nothing to wait
+//! for but time, and the kernel is asked again and again, at first every millisecond.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::time::Duration;
 
-use greenlet::hub::embed::{self, OnSignal, Signal, until_signal};
+use greenlet::hub::embed::{self, Ended, OnSignal, Signal, until_signal};
 use libc::{id_t, idtype_t, pid_t, rusage, siginfo_t};
 
-use super::call::{Call, Patience, failure, yield_now};
+use super::call::{Call, Patience, failure, is_nonblocking, yield_now};
 use super::raw::{answer_int, call, call3};
 use super::take_over::take_over;
+use super::time::after;
 use crate::Part;
 
 take_over! { Part::Process =>
@@ -61,6 +63,10 @@ unsafe fn wait_by_kind_plainly(kind: idtype_t, id: id_t, about: *mut siginfo_t, 
 }
 
 unsafe fn wait_by_kind(kind: idtype_t, id: id_t, about: *mut siginfo_t, options: c_int) -> isize {
+    if kind == libc::P_PIDFD && is_nonblocking(id as c_int) {
+        // SAFETY: the arguments of a call that was taken over.
+        return unsafe { wait_by_kind_plainly(kind, id, about, options) };
+    }
     // Whether there was one shows only in what is told of it.
     let mut own = MaybeUninit::<siginfo_t>::zeroed();
     let told = if about.is_null() { own.as_mut_ptr() } else { about };
@@ -129,16 +135,25 @@ fn until_there_is_one(
 }
 
 fn wait_until_there_is_one(child: Option<Child>, ask: impl Fn() -> isize, signal: &Signal<'_>) -> isize {
+    /// A tracer hears of a stop this late at the most.
+    const LATEST: Duration = Duration::from_secs(1);
     let mut patience = Patience::new(Part::Process, signal);
+    let mut next_look = Duration::from_millis(1);
     loop {
-        if let Some(child) = &child
-            && let Some(error) = failure(Call::reading(Part::Process, child.fd).wait(None, signal))
-        {
+        let ended = match &child {
+            Some(child) => Call::reading(Part::Process, child.fd).wait(Some(after(next_look)), signal),
+            None => Ended::Woken,
+        };
+        if let Some(error) = failure(ended) {
             return error;
         }
         let result = ask();
         if result != 0 {
             return result;
+        }
+        if ended == Ended::TimedOut {
+            next_look = (next_look * 2).min(LATEST);
+            continue;
         }
         if let Some(error) = failure(patience.after_a_vain_wake(None)) {
             return error;

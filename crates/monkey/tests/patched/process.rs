@@ -1,6 +1,7 @@
 //! Waiting for children.
 
 use std::io::Read;
+use std::os::fd::IntoRawFd;
 use std::process::{Command, Stdio};
 use std::ptr;
 
@@ -114,5 +115,55 @@ fn a_child_that_is_talked_to_is_heard() {
         assert!(all == expected);
         writing.join().unwrap().unwrap();
         assert!(child.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn a_pidfd_that_does_not_block_is_not_waited_for() {
+    patched(|| {
+        let mut child = shell("read line").stdin(Stdio::piped()).spawn().unwrap();
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), libc::O_NONBLOCK) };
+        let mut about: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        assert_eq!(unsafe { libc::waitid(libc::P_PIDFD, fd as u32, &mut about, libc::WEXITED) }, -1);
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EAGAIN));
+        unsafe { libc::close(fd as i32) };
+        child.wait().unwrap();
+    });
+}
+
+/// No descriptor tells of that.
+#[test]
+fn a_tracer_hears_of_a_stop() {
+    if std::env::var_os("CROSS_RUNNER").is_some() {
+        return; // An emulator cannot be traced so.
+    }
+    patched(|| {
+        let [told, tell] =
+            std::io::pipe().map(|(reader, writer)| [reader.into_raw_fd(), writer.into_raw_fd()]).unwrap();
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // Only system calls: other threads may have locks.
+            unsafe {
+                libc::syscall(libc::SYS_read, told, [0_u8].as_mut_ptr(), 1);
+                libc::syscall(libc::SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0);
+                libc::raise(libc::SIGSTOP);
+                libc::_exit(0);
+            }
+        }
+        let waiting = spawn(move || {
+            let mut status = 0;
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            status
+        });
+        std::thread::yield_now();
+        assert_eq!(unsafe { libc::write(tell, [0_u8].as_ptr().cast(), 1) }, 1);
+        let status = waiting.join().unwrap();
+        assert!(libc::WIFSTOPPED(status), "{status:x}");
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, ptr::null_mut(), 0);
+            libc::close(told);
+            libc::close(tell);
+        }
     });
 }
