@@ -34,7 +34,7 @@ fn lock_whole(fd: c_int, operation: c_int) -> isize {
     if operation & (libc::LOCK_NB | libc::LOCK_UN) != 0 {
         return lock(0);
     }
-    try_until_free(|| lock(libc::LOCK_NB), || lock(0))
+    try_until_free(fd, || lock(libc::LOCK_NB), || lock(0))
 }
 
 unsafe fn control(fd: c_int, command: c_int, argument: c_long) -> c_int {
@@ -44,21 +44,42 @@ unsafe fn control(fd: c_int, command: c_int, argument: c_long) -> c_int {
     let (attempt, waits) = match command {
         libc::F_SETLKW => (libc::F_SETLK, true),
         libc::F_OFD_SETLKW => (libc::F_OFD_SETLK, true),
-        // A number below zero is a process group.
-        libc::F_GETOWN => return control(command) as c_int,
+        libc::F_GETOWN => return owner(fd),
         _ => (command, false),
     };
     answer_int(match waits {
-        true => try_until_free(|| control(attempt), || control(command)),
+        true => try_until_free(fd, || control(attempt), || control(command)),
         false => control(command),
     })
 }
 
-fn try_until_free(attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) -> isize {
-    until_signal(OnSignal::Restart, |signal| try_again_and_again(attempt, block, signal))
+/// Whom signals of a descriptor are for: a process, or a group of them, whose number is negated. That of an error
+/// could not be told from it, so the kernel is asked in another way, as by libc.
+fn owner(fd: c_int) -> c_int {
+    const F_GETOWN_EX: c_int = 16;
+    const F_OWNER_PGRP: c_int = 2;
+    #[repr(C)]
+    struct Owner {
+        kind: c_int,
+        id: libc::pid_t,
+    }
+    let mut owner = Owner { kind: 0, id: 0 };
+    // SAFETY: there is room for what it writes.
+    let result =
+        unsafe { call3(libc::SYS_fcntl, fd as usize, F_GETOWN_EX as usize, &raw mut owner as usize) };
+    match owner {
+        _ if result < 0 => answer_int(result),
+        Owner { kind: F_OWNER_PGRP, id } => -id,
+        Owner { id, .. } => id,
+    }
+}
+
+fn try_until_free(fd: c_int, attempt: impl Fn() -> isize, block: impl FnOnce() -> isize) -> isize {
+    until_signal(OnSignal::Restart, |signal| try_again_and_again(fd, attempt, block, signal))
 }
 
 fn try_again_and_again(
+    fd: c_int,
     attempt: impl Fn() -> isize,
     block: impl FnOnce() -> isize,
     signal: &Signal<'_>,
@@ -72,7 +93,9 @@ fn try_again_and_again(
         if !embed::can_wait() {
             return block();
         }
-        if let Some(error) = failure(yield_now()).or_else(|| failure(patience.after_a_vain_wake(None))) {
+        let turn = embed::unless_closed(fd, yield_now);
+        let mut nap = || embed::unless_closed(fd, || patience.after_a_vain_wake(None));
+        if let Some(error) = failure(turn).or_else(|| failure(nap())) {
             return error;
         }
     }

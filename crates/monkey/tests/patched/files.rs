@@ -1,9 +1,12 @@
 //! Pipes, FIFOs, event counters, files, and locks on files.
 
+use std::ffi::c_int;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::{Error, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use greenlet::spawn;
@@ -386,5 +389,45 @@ fn nothing_at_all_is_read_and_written_as_ever() {
         assert_eq!(write(a.as_raw_fd()).0, 0);
         b.set_nonblocking(true).unwrap();
         assert_eq!(b.recv(&mut [0; 8]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn who_tries_to_lock_a_file_that_is_closed_locks_no_other() {
+    patched(|| {
+        let open = |name| {
+            let file = File::options().create(true).truncate(true).read(true).write(true).open(path(name));
+            file.unwrap()
+        };
+        let (held, waited) = (open("held"), open("held"));
+        assert_eq!(unsafe { libc::flock(held.as_raw_fd(), libc::LOCK_EX) }, 0);
+        let number = waited.into_raw_fd();
+        let waiter = spawn(move || {
+            let locked = unsafe { libc::flock(number, libc::LOCK_EX) };
+            (locked, Error::last_os_error().raw_os_error())
+        });
+        thread::yield_now();
+        // Its number stands for another file then.
+        let other = open("other");
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
+        assert_eq!(waiter.join().unwrap(), (-1, Some(libc::EBADF)));
+        let same = open("other");
+        assert_eq!(unsafe { libc::flock(same.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }, 0);
+        unsafe { libc::close(number) };
+        ["held", "other"].iter().for_each(|name| fs::remove_file(path(name)).unwrap());
+    });
+}
+
+#[test]
+fn who_gets_signals_of_a_descriptor_is_told_from_an_error() {
+    patched(|| {
+        assert_eq!(unsafe { libc::fcntl(-1, libc::F_GETOWN) }, -1);
+        assert_eq!(Error::last_os_error().raw_os_error(), Some(libc::EBADF));
+        let (socket, _other) = UnixStream::pair().unwrap();
+        let group = unsafe { libc::getpgrp() };
+        for owner in [std::process::id() as c_int, -group] {
+            assert_eq!(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETOWN, owner) }, 0);
+            assert_eq!(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETOWN) }, owner);
+        }
     });
 }
