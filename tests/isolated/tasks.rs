@@ -5,10 +5,11 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
+use greenlet::net::UdpSocket;
 use greenlet::sync::AsyncResult;
-use greenlet::{GreenThread, Greenlet, spawn};
+use greenlet::{GreenThread, Greenlet, sleep, spawn, yield_now};
 
-use crate::leaks::limit_address_space;
+use crate::leaks::{CYCLES, assert_flat, limit_address_space};
 use crate::{isolated, passes, stderr};
 
 #[test]
@@ -124,5 +125,29 @@ fn a_link_that_is_made_after_the_end_of_the_hub_is_dropped() {
             });
         });
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn memory_stays_flat_while_threads_keep_tasks_and_sockets_until_all_else_is_gone() {
+    /// Opens another one then.
+    struct Late(UdpSocket, GreenThread<()>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            drop((UdpSocket::bind("127.0.0.1:0").unwrap(), &self.0, &self.1));
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
+    fn keep_some() {
+        // So it is destroyed after whatever is first used below.
+        LATE.with_borrow(|late| assert!(late.is_none()));
+        let sleeper = spawn(|| sleep(Duration::from_secs(1000)));
+        yield_now();
+        LATE.set(Some(Late(UdpSocket::bind("127.0.0.1:0").unwrap(), sleeper)));
+    }
+    passes("tasks::memory_stays_flat_while_threads_keep_tasks_and_sockets_until_all_else_is_gone", || {
+        assert_flat(CYCLES / 100, |count| {
+            (0..count).for_each(|_| std::thread::spawn(keep_some).join().unwrap());
+        });
     });
 }
