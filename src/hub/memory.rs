@@ -179,20 +179,18 @@ fn kept_lists<'a>() -> Option<&'a Lists> {
 /// Makes the thread's lists; or where it is ending and its own are gone, some that stay until they are empty again.
 #[cold]
 fn make_lists<'a>() -> &'a Lists {
-    let made = Box::new(Lists::new());
+    let is_owner_there = on_thread(|| OWNER.try_with(|_| ())).is_ok();
+    let made = Box::new(Lists::new(is_owner_there));
     // An allocator may have wanted some meanwhile.
     if let Some(lists) = kept_lists() {
         return lists;
     }
     let lists = NonNull::from(Box::leak(made));
     words::keep(Kept::Memory, lists.as_ptr().cast());
+    // Where there is none, that is known.
+    let _ = on_thread(|| OWNER.try_with(|owner| owner.0.set(Some(lists))));
     // SAFETY: just made.
-    let this = unsafe { lists.as_ref() };
-    if on_thread(|| OWNER.try_with(|owner| owner.0.set(Some(lists)))).is_ok() {
-        this.has_owner.set(true);
-        this.keepers.set(1);
-    }
-    this
+    unsafe { lists.as_ref() }
 }
 
 impl Drop for Owner {
@@ -206,12 +204,12 @@ impl Drop for Owner {
 }
 
 impl Lists {
-    const fn new() -> Self {
+    fn new(has_owner: bool) -> Self {
         Self {
             open: [const { Cell::new(None) }; SIZES + 1],
             spans: Spans::new(),
-            keepers: Cell::new(0),
-            has_owner: Cell::new(false),
+            keepers: Cell::new(has_owner.into()),
+            has_owner: Cell::new(has_owner),
         }
     }
 

@@ -314,14 +314,17 @@ impl Hub {
     /// Makes a record for a greenlet that was not spawned by the hub.
     #[cold]
     fn admit(&self, core: NonNull<Core>) -> &Fiber {
-        let fiber = Box::new(Fiber::guest(core));
-        let record = ptr::from_ref(&*fiber);
-        // SAFETY: what is current is alive, and keeps the record until it is freed.
-        unsafe {
-            core.as_ref().record.set(record.cast_mut().cast());
-            core.as_ref().extras_or_new().kept.set(Some(fiber));
-            &*record
-        }
+        // It has seen that it has to wait. If others ran, what it is to wait for might come before it does.
+        words::without_waiting(|| {
+            let fiber = Box::new(Fiber::guest(core));
+            let record = ptr::from_ref(&*fiber);
+            // SAFETY: what is current is alive, and keeps the record until it is freed.
+            unsafe {
+                core.as_ref().record.set(record.cast_mut().cast());
+                core.as_ref().extras_or_new().kept.set(Some(fiber));
+                &*record
+            }
+        })
     }
 
     /// Says what is to be called with greenlets that this hub was to start and that do not get to run.

@@ -15,7 +15,7 @@ use greenlet::net::UdpSocket;
 use greenlet::pool::{Group, Pile};
 use greenlet::queue::{LifoQueue, PriorityQueue, Queue};
 use greenlet::sync::Event;
-use greenlet::{Task, join_all, sleep, spawn, yield_now};
+use greenlet::{Greenlet, Task, join_all, sleep, spawn, yield_now};
 use greenlet_monkey::{Part, counts};
 
 struct Locked;
@@ -264,7 +264,7 @@ fn greenlets_may_be_made_while_others_are_listed() {
                 spawn(move || {
                     for _ in 0..20 {
                         let stay = stay.clone();
-                        let made = spawn(move || stay.wait());
+                        let made = Greenlet::builder().name("made").spawn(move || stay.wait());
                         assert!(Task::all().contains(&made));
                     }
                 })
@@ -274,6 +274,19 @@ fn greenlets_may_be_made_while_others_are_listed() {
         let_allocations_wait(false);
         stay.set();
         assert!(counts(Part::Time).parked > 0, "an allocation has waited");
+    });
+}
+
+/// The hub allocates a record of it then. What it waits for must not come before it does.
+#[test]
+fn a_thread_that_waits_for_the_first_time_misses_nothing() {
+    super::isolated("allocator::a_thread_that_waits_for_the_first_time_misses_nothing", || {
+        make_pipe();
+        greenlet_monkey::patch_all().unwrap();
+        let task = spawn(|| ());
+        let_allocations_wait(true);
+        task.join().unwrap();
+        let_allocations_wait(false);
     });
 }
 
