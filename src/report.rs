@@ -65,7 +65,9 @@ impl<'a> Report<'a> {
 
 /// Drops something, whatever its destructor does, where there is nobody to tell of that.
 pub(crate) fn discard<X>(value: X) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
+    let is_text = payload.is::<&str>() || payload.is::<String>();
+    if !is_text {
         // What panics as it is dropped may have left another such: enough.
         std::mem::forget(payload);
     }

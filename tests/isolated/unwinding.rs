@@ -193,10 +193,11 @@ fn a_report_hook_that_is_replaced_may_report_something_as_it_is_dropped() {
 #[test]
 fn a_context_of_many_keys_is_dropped_on_a_small_stack() {
     use greenlet::context::Key;
+    static KEYS: [Key<u32>; 5000] = [const { Key::new() }; 5000];
 
     passes("unwinding::a_context_of_many_keys_is_dropped_on_a_small_stack", || {
         let setter = Greenlet::<()>::builder().stack_size(64 * 1024).build(|()| {
-            (0..5000_u32).for_each(|n| Box::leak(Box::new(Key::new())).set(n));
+            KEYS.iter().zip(0..).for_each(|(key, n)| key.set(n));
             Greenlet::<()>::current().set_context(Default::default());
         });
         setter.switch(());
