@@ -234,7 +234,7 @@ fn what_is_thrown_away_is_waited_for_as_well() {
         let (client, mut server) = pair();
         let flags = libc::MSG_TRUNC | libc::MSG_WAITALL;
         let fd = client.as_raw_fd();
-        let reading = spawn(move || unsafe { libc::recv(fd, std::ptr::null_mut(), 4, flags) });
+        let reading = spawn(move || unsafe { libc::recv(fd, [0_u8; 4].as_mut_ptr().cast(), 4, flags) });
         std::thread::yield_now();
         server.write_all(b"ab").unwrap();
         let_waiters_run();
