@@ -83,6 +83,9 @@ mod arch;
 mod greenlet;
 #[cfg(any(feature = "hub", own_tls))]
 mod lock;
+#[cfg(test)]
+#[path = "../tests/common/random.rs"]
+mod random;
 mod report;
 mod stack;
 // Nobody asks for storage without the feature.

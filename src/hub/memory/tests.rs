@@ -7,9 +7,9 @@ use std::thread;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::RngSeed;
 
 use super::{OWNER, Owner, Size, end_epoch, give_back, kept_lists, may_be_past_a_peak, pieces, take};
+use crate::random;
 
 /// Of a word, of a few, of the largest size, of no size that chunks have, and of one that is aligned to more.
 static SIZES: [Size; 5] = [
@@ -81,14 +81,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same each time.
-fn config() -> ProptestConfig {
-    let rng_seed = RngSeed::Fixed(1);
-    ProptestConfig { cases: 20, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(random::config(20, 20))]
 
     #[test]
     fn each_piece_has_one_user_at_a_time(steps in vec(step(), 1..100)) {

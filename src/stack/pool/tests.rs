@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::RngSeed;
 
 use super::class::Class;
+use crate::random;
 use crate::stack::{SizeClass, Stack};
 
 /// Stacks of the smallest class, and which of them wait.
@@ -61,14 +61,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same each time.
-fn config() -> ProptestConfig {
-    let rng_seed = RngSeed::Fixed(1);
-    ProptestConfig { cases: 20, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(random::config(20, 20))]
 
     #[test]
     fn each_stack_has_one_user_at_a_time_and_is_used_again(steps in vec(step(), 1..300)) {

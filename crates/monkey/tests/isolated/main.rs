@@ -6,7 +6,9 @@ mod allocator;
 mod end;
 mod files;
 mod fork;
+mod handlers;
 mod inert;
+mod installed;
 #[path = "../common/isolation.rs"]
 mod isolation;
 mod poll;

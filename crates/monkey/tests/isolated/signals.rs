@@ -1,6 +1,6 @@
 //! What handlers of signals do to calls that greenlets are parked in.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::io::{Error, Read};
 use std::mem;
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,16 +22,16 @@ extern "C" fn count(_: c_int) {
 }
 
 /// By which it is known: the function by itself may have more than one.
-fn count_address() -> libc::sighandler_t {
+pub(super) fn count_address() -> libc::sighandler_t {
     static COUNT: extern "C" fn(c_int) = count;
     COUNT as *const () as libc::sighandler_t
 }
 
-fn handled() -> usize {
+pub(super) fn handled() -> usize {
     HANDLED.load(Ordering::Relaxed)
 }
 
-fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
+pub(super) fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     (action.sa_sigaction, action.sa_flags) = (handler, flags);
     action
@@ -61,7 +61,7 @@ fn errno_of(result: impl Into<i64>) -> Option<c_int> {
 /// A blocking call, which says its error. Nothing that it waits for comes.
 pub(super) type Blocking = fn() -> Option<c_int>;
 
-fn pipe() -> [c_int; 2] {
+pub(super) fn pipe() -> [c_int; 2] {
     let (reader, writer) = std::io::pipe().unwrap();
     [reader.into_raw_fd(), writer.into_raw_fd()]
 }
@@ -163,7 +163,7 @@ pub(super) fn waiting(call: Blocking) -> GreenThread<Option<c_int>> {
     task
 }
 
-fn is_ended_by(call: Blocking, signal: impl Fn()) -> bool {
+pub(super) fn is_ended_by(call: Blocking, signal: impl Fn()) -> bool {
     let task = waiting(call);
     signal();
     settle();
@@ -421,232 +421,5 @@ fn signals_that_are_not_taken_over_end_no_call() {
         greenlet_monkey::Patch::all().signals(false).apply().unwrap();
         install(libc::SIGUSR1, 0);
         assert!(!is_ended_by(RESTARTING[0].1, || raise(libc::SIGUSR1)));
-    });
-}
-
-static FUTEX: AtomicU32 = AtomicU32::new(0);
-
-fn futex(operation: c_int, value: c_int) {
-    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
-    unsafe { libc::syscall(libc::SYS_futex, FUTEX.as_ptr(), operation, value, 0_usize) };
-}
-
-/// Greenlets do these things again and again, while handlers wake a futex at all times.
-fn while_handlers_wake(acts: &[fn()]) {
-    const SIGNALS: usize = 10_000;
-    extern "C" fn wake_one(_: c_int) {
-        HANDLED.fetch_add(1, Ordering::Relaxed);
-        futex(libc::FUTEX_WAKE, 1);
-    }
-    greenlet_monkey::patch_all().unwrap();
-    unsafe { libc::signal(libc::SIGUSR1, wake_one as *const () as usize) };
-    let again_and_again = |act: fn()| {
-        move || {
-            while handled() < SIGNALS {
-                act();
-            }
-        }
-    };
-    let tasks: Vec<_> = acts.iter().map(|act| spawn(again_and_again(*act))).collect();
-    signal_this_thread_every(Duration::from_micros(40));
-    while handled() < SIGNALS {
-        yield_now();
-    }
-    FUTEX.store(1, Ordering::Relaxed);
-    futex(libc::FUTEX_WAKE, c_int::MAX);
-    tasks.into_iter().for_each(|task| task.join().unwrap());
-}
-
-fn signal_this_thread_every(interval: Duration) {
-    let mut timer: libc::timer_t = ptr::null_mut();
-    let mut event: libc::sigevent = unsafe { mem::zeroed() };
-    event.sigev_notify = libc::SIGEV_THREAD_ID;
-    event.sigev_signo = libc::SIGUSR1;
-    event.sigev_notify_thread_id = unsafe { libc::gettid() };
-    let time = libc::timespec { tv_sec: 0, tv_nsec: interval.subsec_nanos().into() };
-    let times = libc::itimerspec { it_interval: time, it_value: time };
-    unsafe {
-        assert_eq!(libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer), 0);
-        assert_eq!(libc::timer_settime(timer, 0, &times, ptr::null_mut()), 0);
-    }
-}
-
-fn wait_for_futex() {
-    futex(libc::FUTEX_WAIT, 0);
-}
-
-#[test]
-fn a_handler_that_wakes_may_have_interrupted_the_hub() {
-    super::isolated("signals::a_handler_that_wakes_may_have_interrupted_the_hub", || {
-        while_handlers_wake(&[
-            wait_for_futex,
-            wait_for_futex,
-            wait_for_futex,
-            yield_now,
-            yield_now,
-            yield_now,
-        ]);
-    });
-}
-
-#[test]
-fn a_handler_that_wakes_may_have_interrupted_a_wake() {
-    super::isolated("signals::a_handler_that_wakes_may_have_interrupted_a_wake", || {
-        let wake = || (0..20).for_each(|_| futex(libc::FUTEX_WAKE, 1));
-        while_handlers_wake(&[wait_for_futex, wake]);
-    });
-}
-
-#[test]
-fn a_call_in_a_handler_lets_nobody_run() {
-    static READER: AtomicI32 = AtomicI32::new(-1);
-    static OTHERS_RUN: AtomicUsize = AtomicUsize::new(0);
-    extern "C" fn read_and_look(_: c_int) {
-        let before = OTHERS_RUN.load(Ordering::Relaxed);
-        let mut fd = libc::pollfd { fd: READER.load(Ordering::Relaxed), events: libc::POLLIN, revents: 0 };
-        for _ in 0..200 {
-            unsafe {
-                assert_eq!(libc::read(fd.fd, [0_u8].as_mut_ptr().cast(), 1), 1);
-                assert_eq!(libc::poll(&mut fd, 1, -1), 1);
-                assert_eq!(libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG), -1);
-                assert_eq!(libc::usleep(1), 0);
-            }
-        }
-        assert_eq!(OTHERS_RUN.load(Ordering::Relaxed), before);
-    }
-    super::isolated("signals::a_call_in_a_handler_lets_nobody_run", || {
-        greenlet_monkey::patch_all().unwrap();
-        unsafe { libc::signal(libc::SIGUSR1, read_and_look as *const () as usize) };
-        let [reader, writer] = pipe();
-        READER.store(reader, Ordering::Relaxed);
-        assert_eq!(unsafe { libc::write(writer, [0_u8; 201].as_ptr().cast(), 201) }, 201);
-        drop(spawn(|| {
-            loop {
-                OTHERS_RUN.fetch_add(1, Ordering::Relaxed);
-                yield_now();
-            }
-        }));
-        yield_now();
-        unsafe { libc::raise(libc::SIGUSR1) };
-        let before = OTHERS_RUN.load(Ordering::Relaxed);
-        yield_now();
-        assert_eq!(OTHERS_RUN.load(Ordering::Relaxed), before + 1, "afterwards they do");
-    });
-}
-
-fn installed(signal: c_int) -> libc::sigaction {
-    let mut action = action(0, 0);
-    assert_eq!(unsafe { libc::sigaction(signal, ptr::null(), &mut action) }, 0);
-    action
-}
-
-#[test]
-fn a_program_is_shown_the_handlers_that_it_has_installed() {
-    static SENDER: AtomicI32 = AtomicI32::new(0);
-    extern "C" fn note_sender(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-        assert!(!context.is_null());
-        SENDER.store(unsafe { (*info).si_pid() }, Ordering::Relaxed);
-    }
-    super::isolated("signals::a_program_is_shown_the_handlers_that_it_has_installed", || {
-        let (count, note_sender) = (count_address(), note_sender as *const () as usize);
-        let signal = libc::SIGUSR1;
-        install(signal, libc::SA_NODEFER);
-        greenlet_monkey::patch_all().unwrap();
-        let shown = installed(signal);
-        assert_eq!((shown.sa_sigaction, shown.sa_flags & libc::SA_SIGINFO), (count, 0));
-        assert_ne!(shown.sa_flags & libc::SA_NODEFER, 0);
-
-        let (new, mut old) = (action(note_sender, libc::SA_SIGINFO | libc::SA_RESTART), action(0, 0));
-        assert_eq!(unsafe { libc::sigaction(signal, &new, &mut old) }, 0);
-        assert_eq!((old.sa_sigaction, old.sa_flags & libc::SA_SIGINFO), (count, 0));
-        let shown = installed(signal);
-        assert_eq!(shown.sa_sigaction, note_sender);
-        assert_eq!(shown.sa_flags & new.sa_flags, new.sa_flags);
-        unsafe { libc::raise(signal) };
-        assert_eq!(SENDER.load(Ordering::Relaxed), std::process::id() as i32);
-
-        // What was shown may be put back.
-        assert_eq!(unsafe { libc::sigaction(signal, &old, ptr::null_mut()) }, 0);
-        raise(signal);
-        assert_eq!(unsafe { libc::signal(signal, libc::SIG_IGN) }, count);
-        assert_eq!(unsafe { libc::signal(signal, libc::SIG_DFL) }, libc::SIG_IGN);
-        assert_eq!(installed(signal).sa_sigaction, libc::SIG_DFL);
-        assert_eq!(unsafe { libc::signal(libc::SIGKILL, count) }, libc::SIG_ERR);
-        assert_eq!(unsafe { libc::signal(1000, count) }, libc::SIG_ERR);
-        assert_eq!(Error::last_os_error().raw_os_error(), Some(libc::EINVAL));
-
-        install(signal, libc::SA_RESETHAND);
-        raise(signal);
-        assert_eq!(installed(signal).sa_sigaction, libc::SIG_DFL);
-    });
-}
-
-unsafe extern "C" {
-    fn siginterrupt(signal: c_int, interrupt: c_int) -> c_int;
-    fn sigset(signal: c_int, disposition: libc::sighandler_t) -> libc::sighandler_t;
-}
-
-#[test]
-fn sigset_installs_and_holds_and_shows_as_ever() {
-    const SIG_HOLD: libc::sighandler_t = 2;
-    super::isolated("signals::sigset_installs_and_holds_and_shows_as_ever", || {
-        greenlet_monkey::patch_all().unwrap();
-        let (count, signal) = (count_address(), libc::SIGUSR1);
-        assert_eq!(unsafe { sigset(signal, count) }, libc::SIG_DFL);
-        assert!(is_ended_by(RESTARTING[0].1, || raise(signal)));
-        assert_eq!(unsafe { sigset(signal, SIG_HOLD) }, count);
-        let before = handled();
-        unsafe { libc::raise(signal) };
-        assert_eq!(handled(), before, "it is blocked");
-        assert_eq!(unsafe { sigset(signal, count) }, SIG_HOLD);
-        assert_eq!(handled(), before + 1, "it came when it was not any more");
-        assert_eq!(unsafe { sigset(signal, libc::SIG_DFL) }, count);
-        assert_eq!(unsafe { sigset(1000, count) }, libc::SIG_ERR);
-    });
-}
-
-#[test]
-fn what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise() {
-    super::isolated(
-        "signals::what_signal_installs_restarts_calls_unless_siginterrupt_says_otherwise",
-        || {
-            greenlet_monkey::patch_all().unwrap();
-            let count = count_address();
-            let read = RESTARTING[0].1;
-            unsafe { libc::signal(libc::SIGUSR1, count) };
-            assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
-            assert_eq!(unsafe { siginterrupt(libc::SIGUSR1, 1) }, 0);
-            assert!(is_ended_by(read, || raise(libc::SIGUSR1)));
-            unsafe { libc::signal(libc::SIGUSR1, count) };
-            assert!(is_ended_by(read, || raise(libc::SIGUSR1)), "it is remembered");
-            assert_eq!(unsafe { siginterrupt(libc::SIGUSR1, 0) }, 0);
-            assert!(!is_ended_by(read, || raise(libc::SIGUSR1)));
-            // Also of one that ends no call.
-            assert_eq!(unsafe { siginterrupt(libc::SIGPROF, 1) }, 0);
-            unsafe { libc::signal(libc::SIGPROF, count) };
-            assert_eq!(installed(libc::SIGPROF).sa_flags & libc::SA_RESTART, 0);
-        },
-    );
-}
-
-/// A child of `vfork` shares its parent's memory, but not its handlers.
-#[test]
-fn what_a_child_does_to_its_handlers_is_nothing_to_its_parents() {
-    super::isolated("signals::what_a_child_does_to_its_handlers_is_nothing_to_its_parents", || {
-        greenlet_monkey::patch_all().unwrap();
-        install(libc::SIGUSR1, 0);
-        // A thread without a hub, where it is one.
-        let child = thread::spawn(|| unsafe {
-            #[expect(deprecated, reason = "other programs use it")]
-            let child = libc::vfork();
-            if child == 0 {
-                libc::signal(libc::SIGUSR1, libc::SIG_DFL);
-                libc::_exit(0);
-            }
-            child
-        });
-        assert!(child.join().unwrap() > 0);
-        assert!(Command::new("true").status().unwrap().success());
-        assert!(is_ended_by(RESTARTING[0].1, || raise(libc::SIGUSR1)));
     });
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::undocumented_unsafe_blocks, reason = "calls of C functions with what they take")]
 
 mod c;
+mod closing;
 mod files;
 #[path = "../common/inside.rs"]
 mod inside;
