@@ -65,7 +65,7 @@ impl<Chunk> Spans<Chunk> {
         if left == 0 {
             self.open.set(span.next.take());
         }
-        // SAFETY: within the span.
+        // SAFETY: there is a bit for each chunk of the span, and this one was set.
         (unsafe { span.start.byte_add(vacant.trailing_zeros() as usize * Self::STEP) }, first)
     }
 
@@ -76,7 +76,7 @@ impl<Chunk> Spans<Chunk> {
         self.chunks.update(|chunks| chunks + len);
         self.spare.update(|spare| spare + len);
         // Not before: an allocator may have wanted chunks meanwhile.
-        // SAFETY: just made.
+        // SAFETY: nobody can free what is not in the list.
         unsafe { span.as_ref() }.next.set(self.open.replace(Some(span)));
         span
     }
@@ -161,7 +161,7 @@ unsafe fn free_all<Chunk>(mut first: Option<NonNull<Span<Chunk>>>) {
 impl<Chunk> Span<Chunk> {
     fn new(len: usize) -> Self {
         let layout = Self::layout(len);
-        // SAFETY: chunks have a size.
+        // SAFETY: the layout is of one chunk at least, and chunks have a size.
         let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
         start.expose_provenance();
         Self { start: start.cast(), len, vacant: Cell::new(Self::all(len)), next: Cell::new(None) }

@@ -189,7 +189,7 @@ fn make_lists<'a>() -> &'a Lists {
     words::keep(Kept::Memory, lists.as_ptr().cast());
     // Where there is none, that is known.
     let _ = on_thread(|| OWNER.try_with(|owner| owner.0.set(Some(lists))));
-    // SAFETY: just made.
+    // SAFETY: kept by the thread, or until a chunk of theirs has come and gone.
     unsafe { lists.as_ref() }
 }
 

@@ -170,7 +170,7 @@ impl Hub {
     pub(crate) fn wait_unless_closed<R>(&self, fd: RawFd, park: impl FnOnce() -> R) -> (bool, R) {
         let nodes = [Node::new(Outsider::new((fd, 0)))];
         let _waiting = Leaving(&nodes);
-        // SAFETY: as above.
+        // SAFETY: the node is this frame's and borrowed, and so stays where it is, until it has left.
         unsafe { self.poller.outside.enter(&nodes[0], self.current()) };
         let returned = park();
         (nodes[0].cargo().is_closed(), returned)
