@@ -48,7 +48,7 @@
     .cfi_undefined r15
     nop
     endbr64
-    sub rsp, 24
+    sub rsp, 8
     mov rdx, [rbp - 8]
     mov rcx, rsp
     call [rbp - 16]

@@ -6,10 +6,11 @@
     nop // never run: for the place of a call, unwinders look up the byte before
 2:
     endbr64
-    pop rbx
+    .cfi_def_cfa_offset 72
+    mov rbx, [rsp + 16]
     mov rax, rdi
     mov rdx, rsi
-    add rsp, 8
+    add rsp, 32
     .cfi_def_cfa_offset 40
     pop r12
     .cfi_def_cfa_offset 32

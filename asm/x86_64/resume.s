@@ -6,6 +6,5 @@
 // The second half of switch.s; nothing of this stack is kept. It also ends base.s.
 
     mov rsp, rcx
-    pop rbp
-    pop rax
-    jmp rax
+    mov rbp, [rsp]
+    jmp [rsp + 8]

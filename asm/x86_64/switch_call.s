@@ -39,13 +39,9 @@
     .cfi_def_cfa_offset 24
     mov rdi, rax
     mov rsi, rdx
-    pop rbp
-    .cfi_def_cfa_offset 16
+    mov rbp, [rsp]
     .cfi_restore rbp
-    pop rax
-    .cfi_def_cfa_offset 8
-    .cfi_register rip, rax
-    jmp rax
+    jmp [rsp + 8]
     // As at the end of switch_out_of_line.s. Not as a difference: LLVM's assembler takes that from the
     // offset before the restored state.
     .cfi_restore_state

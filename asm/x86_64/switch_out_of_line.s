@@ -9,11 +9,8 @@
     mov rsp, rsi
     mov rdi, rdx
     mov rsi, rcx
-    pop rbp
-    .cfi_adjust_cfa_offset -8
-    pop rax
-    .cfi_adjust_cfa_offset -8
-    jmp rax
-    // Whoever unwinds a suspended stack through its base frame arrives here with the stack
-    // pointer just above the three words: the state that holds from `add` on.
-    .cfi_adjust_cfa_offset -8
+    mov rbp, [rsp]
+    jmp [rsp + 8]
+    // Whoever unwinds a suspended stack arrives at the `nop` that follows or, through its base frame, at
+    // the landing pad, in either case with the stack pointer just above the three words.
+    .cfi_adjust_cfa_offset -24

@@ -158,8 +158,11 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// Resumes it if it waits for the caller, and that takes no more than a switch.
     #[inline(always)]
     fn transfer(&mut self, value: R) -> Landing<Resume<R>, Yield<Y>> {
+        if panicking() {
+            return Landing::NotPlain(Resume(value));
+        }
         let (me, generator) = (fast_current(), self.greenlet.core());
-        if !generator.waits_for.get().is(Tag::resumer(me)) || panicking() {
+        if !generator.waits_for.get().is(Tag::resumer(me)) {
             return Landing::NotPlain(Resume(value));
         }
         // SAFETY: what is current is alive. The generator waits in its yield, which is for a value of this type:

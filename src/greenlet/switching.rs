@@ -130,8 +130,9 @@ pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
 /// `me` is the [`fast_current`] greenlet. `to` is suspended, takes an S, and the caller holds a count on it.
 #[inline(always)]
 pub(crate) unsafe fn hand_over<S, W>(me: &Core, to: &Core, waits_for: Tag, value: S) -> Landing<S, W> {
-    me.waits_for.set(waits_for);
+    // In this order: the switch begins with a store beside the second.
     set_fast_current(to);
+    me.waits_for.set(waits_for);
     let slot = MaybeUninit::new(value);
     let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
     // SAFETY: the caller's word. `me` stays where it is: who is suspended is kept by a count or unwound,
