@@ -105,14 +105,14 @@ impl Core {
     /// block already.
     #[inline]
     pub(crate) fn occupy(&self, id: u64, class: SizeClass, parent: Option<NonNull<Core>>) {
-        // Neighbours, all of them, so that one store does it.
+        // In the order in which they lie: see `switch.s` on stores.
+        self.parent.set(parent);
         self.refs.set(1);
         self.phase.set(Phase::Unstarted);
         self.class.set(class);
         self.abandoned.set(false);
         self.forgotten.set(false);
         self.id.set(id);
-        self.parent.set(parent);
     }
 
     /// Makes a block vacant again; what a dead greenlet may still own besides its parent goes to the
