@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::panic;
+use std::ptr;
 
 use super::error::SwitchError;
 use crate::report;
@@ -19,47 +20,51 @@ pub struct GreenletExit;
 ///
 /// Returned by [`Greenlet::try_switch`](super::Greenlet::try_switch) and its kin;
 /// [`switch`](super::Greenlet::switch) calls [`resume`](Self::resume) on it.
-pub struct Raised(Box<Kind>);
+pub struct Raised(Option<Box<Error>>);
 
-enum Kind {
-    Exit,
+/// What is raised if it is no [`GreenletExit`], which needs no memory: kills are many.
+enum Error {
     Panic(Box<dyn Any + Send>),
     Refused { error: SwitchError, value: Option<Box<dyn Any>> },
 }
 
 impl Raised {
     pub(crate) fn exit() -> Self {
-        Self(Box::new(Kind::Exit))
+        Self(None)
     }
 
     /// From the payload of a panic; that of a kill becomes one again.
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        if payload.is::<GreenletExit>() { Self::exit() } else { Self(Box::new(Kind::Panic(payload))) }
+        if payload.is::<GreenletExit>() { Self::exit() } else { Self::of(Error::Panic(payload)) }
     }
 
     /// `value` is what could not be sent.
     pub(crate) fn refused<T: 'static>(error: SwitchError, value: Option<T>) -> Self {
         let value = value.map(|value| Box::new(value) as Box<dyn Any>);
-        Self(Box::new(Kind::Refused { error, value }))
+        Self::of(Error::Refused { error, value })
+    }
+
+    fn of(error: Error) -> Self {
+        Self(Some(Box::new(error)))
     }
 
     /// Whether a greenlet ended because it was killed ([`GreenletExit`]).
     pub fn is_exit(&self) -> bool {
-        matches!(*self.0, Kind::Exit)
+        self.0.is_none()
     }
 
     /// Why the switch was refused, if it was. Nothing has moved in that case.
     pub fn refusal(&self) -> Option<&SwitchError> {
-        match &*self.0 {
-            Kind::Refused { error, .. } => Some(error),
-            _ => None,
+        match self.0.as_deref()? {
+            Error::Refused { error, .. } => Some(error),
+            Error::Panic(_) => None,
         }
     }
 
     /// The value that a refused switch did not send. It can be taken once.
     pub fn take_value<T: 'static>(&mut self) -> Option<T> {
-        match &mut *self.0 {
-            Kind::Refused { value, .. } if value.as_ref().is_some_and(|value| value.is::<T>()) => {
+        match self.0.as_deref_mut()? {
+            Error::Refused { value, .. } if value.as_ref().is_some_and(|value| value.is::<T>()) => {
                 value.take()?.downcast().ok().map(|value| *value)
             }
             _ => None,
@@ -68,18 +73,18 @@ impl Raised {
 
     /// The message of a panic, if it has one.
     pub fn message(&self) -> Option<&str> {
-        match &*self.0 {
-            Kind::Panic(payload) => payload_message(&**payload),
-            _ => None,
+        match self.0.as_deref()? {
+            Error::Panic(payload) => payload_message(&**payload),
+            Error::Refused { .. } => None,
         }
     }
 
     /// The payload, as [`std::panic::catch_unwind`] would have returned it.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        match *self.0 {
-            Kind::Exit => Box::new(GreenletExit),
-            Kind::Panic(payload) => payload,
-            Kind::Refused { error, .. } => Box::new(error),
+        match self.0.map(|error| *error) {
+            None => Box::new(GreenletExit),
+            Some(Error::Panic(payload)) => payload,
+            Some(Error::Refused { error, .. }) => Box::new(error),
         }
     }
 
@@ -88,11 +93,18 @@ impl Raised {
     #[track_caller]
     #[cold]
     pub fn resume(self) -> ! {
-        match self.refusal() {
-            Some(error) => panic!("{error}"),
-            // Nothing is left here that would have to be dropped by unwinding.
-            None => panic::resume_unwind(self.into_payload()),
+        if self.refusal().is_some() {
+            self.raise_refusal();
         }
+        // Nothing is left here that would have to be dropped by unwinding, so it does not stop here.
+        panic::resume_unwind(self.into_payload())
+    }
+
+    #[track_caller]
+    #[cold]
+    #[inline(never)]
+    fn raise_refusal(self) -> ! {
+        panic!("{self}")
     }
 
     /// What a call returns that raises its error. It is for rare cases: what often brings a value looks at it
@@ -112,7 +124,7 @@ impl Raised {
     }
 
     pub(crate) fn into_word(self) -> MaybeUninit<usize> {
-        MaybeUninit::new(Box::into_raw(self.0).expose_provenance())
+        MaybeUninit::new(self.0.map_or(0, |error| Box::into_raw(error).expose_provenance()))
     }
 
     /// # Safety
@@ -120,7 +132,9 @@ impl Raised {
     /// The word came from [`into_word`](Self::into_word) and is used once.
     pub(crate) unsafe fn from_word(word: MaybeUninit<usize>) -> Self {
         // SAFETY: the caller's word.
-        Self(unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(word.assume_init())) })
+        let error = ptr::with_exposed_provenance_mut::<Error>(unsafe { word.assume_init() });
+        // SAFETY: `into_word` made it from a box, if it is not null.
+        Self((!error.is_null()).then(|| unsafe { Box::from_raw(error) }))
     }
 }
 
@@ -134,23 +148,25 @@ pub(crate) fn payload_message(payload: &(dyn Any + Send)) -> Option<&str> {
 
 impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Kind::Exit => f.write_str("the greenlet was killed"),
-            Kind::Panic(payload) => match payload_message(&**payload) {
+        match self.0.as_deref() {
+            None => f.write_str("the greenlet was killed"),
+            Some(Error::Panic(payload)) => match payload_message(&**payload) {
                 Some(message) => write!(f, "the greenlet panicked: {message}"),
                 None => f.write_str("the greenlet panicked"),
             },
-            Kind::Refused { error, .. } => error.fmt(f),
+            Some(Error::Refused { error, .. }) => error.fmt(f),
         }
     }
 }
 
 impl fmt::Debug for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Kind::Exit => f.write_str("Exit"),
-            Kind::Panic(payload) => f.debug_tuple("Panic").field(&payload_message(&**payload)).finish(),
-            Kind::Refused { error, .. } => f.debug_tuple("Refused").field(error).finish(),
+        match self.0.as_deref() {
+            None => f.write_str("Exit"),
+            Some(Error::Panic(payload)) => {
+                f.debug_tuple("Panic").field(&payload_message(&**payload)).finish()
+            }
+            Some(Error::Refused { error, .. }) => f.debug_tuple("Refused").field(error).finish(),
         }
     }
 }
