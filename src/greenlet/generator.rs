@@ -294,8 +294,11 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     pub fn yield_(&self, value: Y) -> R {
         match self.transfer(value) {
             Landing::Value(Resume(value)) => value,
-            // SAFETY: it has just landed.
-            Landing::Rare(message) => unsafe { Self::open_or_raise(message) },
+            Landing::Rare(message) => {
+                // SAFETY: it has just landed.
+                let Resume(value) = Raised::or_unwind(unsafe { switching::open_to_unwind(message) });
+                value
+            }
             Landing::NotPlain(value) => self.deliver_or_raise(value),
         }
     }
@@ -344,17 +347,6 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     unsafe fn open(landed: Message) -> Result<R, Raised> {
         // SAFETY: the caller's word.
         unsafe { switching::open(landed) }.map(|Resume(value)| value)
-    }
-
-    /// # Safety
-    ///
-    /// As for [`open`](Self::open).
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    unsafe fn open_or_raise(landed: Message) -> R {
-        // SAFETY: the caller's word.
-        Raised::or_raise(unsafe { Self::open(landed) })
     }
 
     #[cold]

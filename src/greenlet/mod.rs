@@ -193,10 +193,8 @@ impl<T: 'static> Greenlet<T> {
         // SAFETY: handles do not leave their thread, and this one holds a count.
         match unsafe { switching::transfer(self.core, value) } {
             Landing::Value(value) => value,
-            Landing::Rare(message) => {
-                // SAFETY: it has just landed.
-                Raised::or_raise(unsafe { switching::open(message) })
-            }
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => Raised::or_unwind(unsafe { switching::open_to_unwind(message) }),
             Landing::NotPlain(value) => self.deliver_and_raise(value),
         }
     }

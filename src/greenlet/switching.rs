@@ -5,6 +5,7 @@
 //! stack. Whatever is not plain (a target that is dead, the caller itself or waiting for another type;
 //! a caller without handles; a trace hook; a panic under way) goes to [`deliver`].
 
+use std::any::Any;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::thread::panicking;
@@ -183,6 +184,19 @@ pub(crate) unsafe fn transfer_or_deliver<T: 'static>(target: NonNull<Core>, valu
 pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
     // SAFETY: whoever switched here saw that this greenlet waits for a T.
     unsafe { parcel::open(message) }
+}
+
+/// As [`open`], with what to unwind with in place of what is raised: see [`Raised::or_unwind`].
+///
+/// # Safety
+///
+/// As for [`open`].
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) unsafe fn open_to_unwind<T: 'static>(message: Message) -> Result<T, Box<dyn Any + Send>> {
+    // SAFETY: the caller's word.
+    unsafe { parcel::open(message) }.map_err(Raised::into_payload_to_unwind)
 }
 
 /// Finds out who receives a message for `target`, sends it, and waits for the next message to
