@@ -21,12 +21,15 @@
 //
 // x16 carries the landing address: a branch through it is accepted by both kinds of
 // branch-target landing pad.
+//
+// The stack pointer is saved first, because the caller has just written beside it.
 
-    adr x30, 2f
-    stp x29, x30, [sp, #-32]!
-    str x19, [sp, #16]
+    sub sp, sp, #32
     mov x16, sp
     str x16, [x2]
+    adr x30, 2f
+    stp x29, x30, [sp]
+    str x19, [sp, #16]
     mov sp, x3
     ldp x29, x16, [sp]
     br x16
