@@ -19,7 +19,7 @@ use std::ptr::{self, NonNull};
 pub use error::StackError;
 pub(crate) use pool::Pool;
 
-use crate::arch::{CACHE_LINE, FRAME_LINES, prefetch};
+use crate::arch::{CACHE_LINE, prefetch};
 
 /// The stack size of a greenlet that asks for none, in bytes.
 ///
@@ -38,6 +38,9 @@ const LARGEST_GUARD: usize = 64 * 1024;
 /// parked stacks spread over the cache's sets instead of fighting for one.
 const STAGGER_PLACES: usize = 16;
 const STAGGER_STEP: usize = 64;
+
+/// So many cache lines are worth being fetched before a stack is used: what begins there and soon waits.
+const FIRST_LINES: usize = 8;
 
 /// A stack in use, in one word: where its first frame goes, and its class in the bits that are zero
 /// there. Whoever holds it gives it back to the pool it came from.
@@ -93,7 +96,13 @@ impl Stack {
     /// Has the processor fetch what first frames are written to.
     #[inline]
     fn prefetch(self) {
-        (1..=FRAME_LINES).for_each(|line| prefetch(self.top().as_ptr().wrapping_sub(line * CACHE_LINE)));
+        (1..=FIRST_LINES).for_each(|line| self.prefetch_line(line));
+    }
+
+    /// Has the processor fetch one line of it, counted from the top.
+    #[inline]
+    fn prefetch_line(self, line: usize) {
+        prefetch(self.top().as_ptr().wrapping_sub(line * CACHE_LINE));
     }
 
     /// The whole slot in bytes, guard included.

@@ -68,8 +68,11 @@ impl Class {
         let group = &mut self.groups[last as usize];
         let place = group.take_warm()?;
         self.warm -= 1;
+        // Where many start one after the other, the next stacks are not in the caches.
+        if place % Group::LOOKED_UP_AT_ONCE == 0 {
+            group.look_up_next(class);
+        }
         match group.first_warm() {
-            // Where many start one after the other, the next stack is not in the caches.
             Some(next) => group.stack(next, class).prefetch(),
             None => _ = self.with_warm.pop(),
         }

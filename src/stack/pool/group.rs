@@ -19,6 +19,9 @@ impl Group {
     /// How many stacks are a group, or fewer at the end of a region.
     pub(super) const STACKS: usize = u64::BITS as usize;
 
+    /// So many pages a processor can look for at once.
+    pub(super) const LOOKED_UP_AT_ONCE: usize = 4;
+
     /// A group of which none waits.
     pub(super) fn new(base: NonNull<u8>) -> Self {
         Self { base, warm: 0, cold: 0, unwanted: 0 }
@@ -43,6 +46,17 @@ impl Group {
         self.warm &= self.warm - 1;
         self.unwanted &= self.warm;
         Some(place)
+    }
+
+    /// Has the processor look up the pages of those that are taken next. A page that it has not seen for long
+    /// takes it longer to find than to fetch a line of, but it can look for several at once.
+    pub(super) fn look_up_next(&self, class: SizeClass) {
+        let mut next = self.warm;
+        for _ in 0..Self::LOOKED_UP_AT_ONCE {
+            let Some(place) = lowest(next) else { return };
+            next &= next - 1;
+            self.stack(place, class).prefetch_line(1);
+        }
     }
 
     /// Takes the lowest cold one: its place.
