@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use greenlet::hub::{Backend, Guest, HubHandle, use_backend};
-use greenlet::net::{TcpListener, TcpStream};
+use greenlet::net::{TcpListener, TcpStream, UnixStream};
 use greenlet::queue::Queue;
 use greenlet::sync::Event;
 use greenlet::{idle, join_all, sleep, spawn, yield_now};
@@ -81,6 +81,19 @@ fn sockets_become_ready_in_a_foreign_loop() {
     run_until(&guest, || clients.iter().all(|task| task.is_finished()));
     assert_eq!(join_all(&clients, None).len(), 300);
     assert!(clients.iter().all(|task| task.is_successful()));
+}
+
+/// A loop that is told of changes only is not told of the rest.
+#[test]
+fn one_turn_sees_to_all_sockets_that_are_ready_however_many() {
+    let guest = guest();
+    let (ours, theirs): (Vec<_>, Vec<_>) = (0..600).map(|_| UnixStream::pair().unwrap()).unzip();
+    let readers: Vec<_> =
+        theirs.into_iter().map(|mut stream| spawn(move || stream.read_exact(&mut [0]))).collect();
+    guest.turn();
+    ours.iter().for_each(|mut stream| stream.write_all(b"x").unwrap());
+    guest.turn();
+    assert_eq!(readers.iter().filter(|reader| reader.is_successful()).count(), 600);
 }
 
 #[test]

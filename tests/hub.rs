@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use greenlet::hub::{Backend, HubHandle, backend, use_backend};
 use greenlet::net::UnixStream;
 use greenlet::sync::Event;
-use greenlet::{hub, sleep, spawn};
+use greenlet::{hub, sleep, spawn, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -128,4 +128,34 @@ fn a_hub_that_sleeps_for_a_handle_alone_looks_again_when_that_goes() {
         assert!(hub::join(None));
         assert!(gone.load(Ordering::SeqCst), "it was waited for");
     }
+}
+
+/// How often somebody takes his turn until another one has read what was there before.
+fn turns_before_a_read(turn: impl Fn()) -> usize {
+    let (mut a, mut b) = UnixStream::pair().unwrap();
+    let reader = spawn(move || b.read(&mut [0]).unwrap());
+    yield_now();
+    a.write_all(b"x").unwrap();
+    let turns = (0..100_000).take_while(|_| !reader.is_finished()).map(|_| turn()).count();
+    assert!(reader.wait(Some(Duration::ZERO)), "it never got to read");
+    turns
+}
+
+// gevent 9
+#[test]
+fn those_who_are_always_ready_keep_others_from_their_sockets_for_so_many_turns_and_so_long_at_most() {
+    let turns = turns_before_a_read(yield_now);
+    assert!(turns < 100, "{turns} turns that took no time");
+    let turns = turns_before_a_read(|| {
+        let start = Instant::now();
+        while start.elapsed() < 2 * MS {}
+        yield_now();
+    });
+    assert!(turns < 5, "{turns} turns that took long");
+}
+
+#[test]
+fn who_sleeps_for_no_time_again_and_again_keeps_nobody_from_a_socket() {
+    let turns = turns_before_a_read(|| sleep(Duration::from_nanos(1)));
+    assert!(turns < 5, "{turns} turns");
 }

@@ -192,9 +192,11 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
+    use super::EPOCH;
     use crate::hub::here;
+    use crate::hub::memory::{Size, give_back, may_be_past_a_peak, take};
 
     /// Whoever posts at the right moments, again and again, would keep the hub from its descriptors otherwise.
     #[test]
@@ -205,5 +207,33 @@ mod tests {
         hub.remote.call(|_| ()).expect("it is this thread's");
         assert!(hub.poll(Instant::now(), None));
         assert_eq!((hub.last_poll.get(), hub.switches_since_poll.get()), (last_poll, 7));
+    }
+
+    /// It may have come from another thread between the two looks, and with it the last one who could post.
+    #[test]
+    fn a_post_that_nobody_has_seen_to_is_hope_although_nobody_is_left_who_could_post() {
+        let hub = here();
+        assert!(!hub.can_be_woken_remotely());
+        hub.remote.call(|_| ()).expect("it is this thread's");
+        assert!(hub.can_be_woken_remotely());
+    }
+
+    #[test]
+    fn memory_of_a_peak_is_kept_for_a_whole_epoch_which_the_hub_does_not_sleep_through() {
+        static SIZE: Size = Size::of::<[u64; 64]>();
+        let hub = here();
+        let looks_after = |now| hub.look_after_memory(now, None);
+        let peak: Vec<_> = (0..10_000).map(|_| take(&SIZE)).collect();
+        let first = hub.last_epoch.get() + EPOCH;
+        assert_eq!(looks_after(first), None);
+        // SAFETY: each is from `take`, of this size, and not used.
+        peak.into_iter().for_each(|piece| unsafe { give_back(piece, &SIZE) });
+        // Until now it was in use.
+        assert_eq!(looks_after(first), Some(EPOCH));
+        assert_eq!(looks_after(first + EPOCH - Duration::from_nanos(1)), Some(EPOCH));
+        assert!(may_be_past_a_peak());
+        looks_after(first + EPOCH);
+        assert!(!may_be_past_a_peak());
+        assert_eq!(looks_after(first + EPOCH), None);
     }
 }

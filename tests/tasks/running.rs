@@ -1,6 +1,7 @@
 //! Who runs when.
 
 use std::cell::Cell;
+use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -258,6 +259,15 @@ fn an_idler_comes_before_the_wait_for_a_timer() {
     assert!(sleeper.wait(None));
 }
 
+#[test]
+fn an_idler_comes_after_a_timer_that_is_due() {
+    let sleeper = spawn(|| sleep(MS));
+    yield_now();
+    spin(2 * MS);
+    idle();
+    assert!(sleeper.is_finished());
+}
+
 /// eventlet 40. E11.
 #[test]
 fn a_stray_switch_into_a_sleeper_is_refused_and_does_not_wake_it() {
@@ -309,4 +319,25 @@ fn a_yield_is_a_wait() {
             } as ())
             .is_err()
     );
+}
+
+#[test]
+fn who_is_thrown_into_while_it_is_ready_loses_its_turn() {
+    let (entries, note) = log();
+    let handle: Rc<Cell<Option<Greenlet>>> = Rc::default();
+    let main = Greenlet::<()>::current();
+    drop(spawn({
+        let (handle, note) = (handle.clone(), note.clone());
+        move || {
+            handle.set(Some(Greenlet::current()));
+            catch_unwind(yield_now).unwrap_err();
+            note("thrown into");
+            main.switch(());
+            note("run by the hub");
+        }
+    }));
+    yield_now();
+    handle.take().unwrap().throw("out of turn");
+    spawn(move || note("the next one")).join().unwrap();
+    assert_eq!(*entries.borrow(), ["thrown into", "the next one"]);
 }

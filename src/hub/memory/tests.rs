@@ -184,6 +184,19 @@ fn pieces_may_come_back_when_the_lists_are_gone() {
 }
 
 #[test]
+fn lists_without_an_owner_keep_no_empty_chunk_of_any_size() {
+    on_fresh_thread(|| {
+        let in_use = Piece::take(&SIZES[1], 1);
+        [0, 2].into_iter().for_each(|size| drop(Piece::take(&SIZES[size], 2)));
+        let lists = NonNull::from(kept_lists().expect("something was taken"));
+        drop(OWNER.with(|owner| Owner(Cell::new(owner.0.take()))));
+        // SAFETY: there is a piece in use.
+        assert_eq!(unsafe { lists.as_ref() }.keepers.get(), 1);
+        drop(in_use);
+    });
+}
+
+#[test]
 fn who_has_no_lists_any_more_gets_a_piece_nevertheless() {
     struct Late(Option<Piece>);
     impl Drop for Late {
