@@ -418,3 +418,55 @@ fn a_channel_without_room_keeps_nothing_that_its_receiver_did_not_live_to_receiv
     assert!(!send_to_a_dying_one(|sender, item| sender.send(item).is_ok()));
     assert!(send_to_a_dying_one(|sender, item| sender.try_send(item).is_ok()));
 }
+
+/// Both wait at the same place in their hub's list, one after the other.
+#[test]
+fn a_wake_that_comes_too_late_is_not_taken_for_another_ones() {
+    let (first, second) = (Arc::new(Event::new()), Arc::new(Event::new()));
+    let waits_for = |event: &Arc<Event>| {
+        let event = event.clone();
+        spawn(move || {
+            event.wait();
+            event.is_set()
+        })
+    };
+    let early = waits_for(&first);
+    yield_now();
+    // All in one round: the hub sees to what was posted when it is over.
+    drop(spawn(move || thread::spawn(move || first.set()).join().unwrap()));
+    early.kill().unwrap();
+    let late = waits_for(&second);
+    settle();
+    assert!(early.is_finished() && !late.is_finished());
+    second.set();
+    assert!(late.join().unwrap());
+}
+
+#[test]
+fn what_a_killed_receiver_was_woken_for_is_the_next_ones() {
+    let (sender, receiver) = channel();
+    let [first, second] = [(); 2].map(|()| {
+        let receiver = receiver.clone();
+        spawn(move || receiver.recv())
+    });
+    yield_now();
+    sender.send(1).unwrap();
+    first.kill().unwrap();
+    assert!(second.wait(Some(FOREVER)), "there is an item");
+    assert_eq!(second.join().unwrap(), Ok(1));
+}
+
+#[test]
+fn the_room_that_a_killed_sender_was_woken_for_is_the_next_ones() {
+    let (sender, receiver) = sync_channel(1);
+    sender.send(0).unwrap();
+    let [first, second] = [1, 2].map(|item| {
+        let sender = sender.clone();
+        spawn(move || sender.send(item))
+    });
+    yield_now();
+    assert_eq!(receiver.recv(), Ok(0));
+    first.kill().unwrap();
+    assert!(second.wait(Some(FOREVER)), "there is room");
+    assert_eq!(receiver.recv(), Ok(2));
+}
