@@ -4,12 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use greenlet::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 use greenlet::server::{DatagramServer, StreamServer, serve};
 use greenlet::sync::Event;
-use greenlet::{TimeoutError, sleep, spawn, with_timeout, yield_now};
+use greenlet::{ReportKind, TimeoutError, sleep, spawn, with_timeout, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -262,6 +263,43 @@ fn a_socket_that_cannot_be_accepted_from_ends_the_server_with_its_error() {
     assert_eq!(serving.join().unwrap().unwrap_err().raw_os_error(), Some(libc::EBADF));
     assert!(!server.is_open());
     server.start().unwrap();
+    server.close().unwrap();
+}
+
+#[test]
+fn the_error_of_a_server_that_has_started_again_since_is_forgotten() {
+    let listener = listener();
+    let server = StreamServer::new(listener.clone(), |_| ()).unwrap();
+    server.start().unwrap();
+    yield_now();
+    listener.close().unwrap();
+    yield_now();
+    assert!(!server.is_open(), "nobody waits to be told why");
+    let serving = spawn({
+        let server = server.clone();
+        move || server.serve_forever()
+    });
+    yield_now();
+    server.close().unwrap();
+    serving.join().unwrap().unwrap();
+}
+
+#[test]
+fn that_one_peer_is_gone_is_nothing_to_a_server_of_datagrams() {
+    static REPORTS: AtomicU32 = AtomicU32::new(0);
+    greenlet::set_report_hook(|report| {
+        REPORTS.fetch_add(u32::from(report.kind() == ReportKind::AcceptFailed), Ordering::Relaxed);
+    });
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    socket.connect(gone).unwrap();
+    socket.send(b"x").unwrap();
+    let server = DatagramServer::new(socket.clone(), |_| ()).unwrap();
+    server.start().unwrap();
+    yield_now();
+    assert!(socket.take_error().unwrap().is_none(), "the server has had it");
+    assert!(server.is_accepting());
+    assert_eq!(REPORTS.load(Ordering::Relaxed), 0);
     server.close().unwrap();
 }
 
