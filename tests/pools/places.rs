@@ -326,3 +326,35 @@ fn pools_that_are_dropped_are_forgotten_by_what_their_members_spawned() {
     descend(1000).unwrap().join().unwrap();
     all_others_run();
 }
+
+#[test]
+fn a_pool_is_waited_for_as_long_as_somebody_waits_for_a_place_in_it() {
+    let pool = Pool::new(0);
+    let spawner = spawn({
+        let pool = pool.clone();
+        move || drop(pool.spawn(|| ()))
+    });
+    yield_now();
+    assert!(!pool.join(Some(MS)));
+    let joiner = spawn({
+        let pool = pool.clone();
+        move || pool.join(None)
+    });
+    yield_now();
+    spawner.kill().unwrap();
+    assert!(joiner.join().unwrap());
+}
+
+#[test]
+fn a_member_that_was_let_go_ends_without_the_place_of_the_one_who_came_after_it() {
+    let (pool, gates) = (Pool::new(1), [(); 2].map(|()| Rc::new(Event::new())));
+    let first = pool.spawn(waits(&gates[0]));
+    assert!(pool.discard(&first));
+    let second = pool.spawn(waits(&gates[1]));
+    gates[0].set();
+    first.join().unwrap();
+    assert!(pool.contains(&second) && pool.is_full());
+    gates[1].set();
+    second.join().unwrap();
+    assert_eq!((pool.len(), pool.free()), (0, 1));
+}

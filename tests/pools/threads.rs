@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use greenlet::pool::{Job, ThreadPool};
-use greenlet::{join_all, spawn, yield_now};
+use greenlet::{join_all, sleep, spawn, yield_now};
 
 use crate::MS;
 
@@ -161,6 +162,19 @@ fn a_thread_pool_that_is_killed_drops_what_queues_and_begins_anew() {
     assert_eq!(pool.run(|| 3).unwrap(), 3, "on another thread, while the old one works on");
     go.send(()).unwrap();
     assert_eq!(running.join().unwrap(), 1);
+}
+
+#[test]
+fn a_thread_pool_that_is_killed_begins_anew_whatever_its_thread_does_just_then() {
+    for n in 0..50 {
+        let pool = ThreadPool::new(2);
+        pool.run(|| ()).unwrap();
+        // It looks for more to do, and goes to sleep soon.
+        sleep(n * Duration::from_micros(20));
+        pool.kill();
+        assert!(pool.spawn(|| ()).wait(Some(Duration::from_secs(20))));
+        assert_eq!(pool.threads(), 1);
+    }
 }
 
 #[test]
