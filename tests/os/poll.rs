@@ -1,7 +1,7 @@
 //! Waiting for several descriptors.
 
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,6 +38,27 @@ fn what_becomes_ready_first_ends_the_wait() {
     (&d).write_all(b"x").unwrap();
     assert_eq!(waiter.join().unwrap(), (false, true));
     drop((b, d));
+}
+
+#[test]
+fn who_polls_a_socket_is_told_of_what_comes_after_the_hub_has_let_go_of_it() {
+    let (a, mut b) = UnixStream::pair().unwrap();
+    let fd = a.as_raw_fd();
+    let reader = parked({
+        let a = a.clone();
+        move || (&a).read(&mut [0])
+    });
+    reader.kill().unwrap();
+    assert!(reader.join().unwrap_err().is_killed());
+    let waiter = parked(move || {
+        // SAFETY: it is open until the end of the test.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        poll(&mut [PollFd::new(&fd, Interest::Read)], None)
+    });
+    let _a = a.into_std().unwrap();
+    b.write_all(b"x").unwrap();
+    assert!(waiter.wait(Some(Duration::from_secs(20))));
+    assert_eq!(waiter.join().unwrap().unwrap(), 1);
 }
 
 #[test]

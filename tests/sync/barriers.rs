@@ -48,3 +48,22 @@ fn one_who_is_killed_at_a_barrier_is_not_there_any_more() {
     assert!(!waiting.join().unwrap());
     assert!(Barrier::new(0).wait().is_leader());
 }
+
+#[test]
+fn one_who_is_killed_after_it_was_let_through_takes_nobody_else_away() {
+    let barrier = Rc::new(Barrier::new(2));
+    let comes = || {
+        let barrier = barrier.clone();
+        spawn(move || barrier.wait())
+    };
+    let first = comes();
+    yield_now();
+    let second = comes();
+    assert!(barrier.wait().is_leader());
+    first.kill().unwrap();
+    // The second one comes before the first one unwinds.
+    yield_now();
+    assert!(first.is_finished() && !second.is_finished());
+    assert!(barrier.wait().is_leader(), "two are there");
+    assert!(!second.join().unwrap().is_leader());
+}
