@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::{Generator, Greenlet, Step, Yielder};
+use greenlet::context::{Context, Key};
+use greenlet::{Generator, Greenlet, Raised, Step, SwitchError, Yielder};
 
 // test_generator.py: test_generator
 #[test]
@@ -232,6 +233,69 @@ fn dropping_or_closing_it_runs_the_destructors_of_its_body() {
     assert_eq!(closed.next(), None);
 }
 
+/// The other one is held elsewhere, and keeps a link to whom it has answered.
+#[test]
+fn dropping_it_ends_its_body_though_a_generator_that_it_resumed_lives_on() {
+    let numbers = Rc::new(RefCell::new(Generator::new(|yielder, ()| (0..9).for_each(|n| yielder.yield_(n)))));
+    let held = Rc::new(());
+    let mut doubles = Generator::new({
+        let (numbers, held) = (numbers.clone(), held.clone());
+        move |yielder: &Yielder<(), u32>, ()| {
+            let _held = held;
+            loop {
+                let n: u32 = numbers.borrow_mut().next().unwrap();
+                yielder.yield_(n * 2);
+            }
+        }
+    });
+    assert_eq!((doubles.next(), doubles.next()), (Some(0), Some(2)));
+    drop(doubles);
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(numbers.borrow_mut().next(), Some(2));
+}
+
+/// Calls a function when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+fn is_refused_while_unwinding<T>(tried: Result<T, Raised>) -> bool {
+    tried.is_err_and(|raised| matches!(raised.refusal(), Some(SwitchError::Unwinding)))
+}
+
+#[test]
+fn a_destructor_does_not_resume_it_while_a_panic_is_on_its_way() {
+    let mut generator = Generator::new(|yielder, ()| (0..9).for_each(|n: u32| yielder.yield_(n)));
+    assert_eq!(generator.next(), Some(0));
+    let mut was_refused = false;
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| was_refused = is_refused_while_unwinding(generator.try_resume(())));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert!(unwound.is_err() && was_refused);
+    assert_eq!(generator.next(), Some(1));
+}
+
+#[test]
+fn a_destructor_of_its_body_does_not_yield_while_the_body_unwinds() {
+    let was_refused = Rc::new(Cell::new(false));
+    let mut generator = Generator::new({
+        let was_refused = was_refused.clone();
+        move |yielder: &Yielder<(), u32>, ()| {
+            let _on_drop = OnDrop(|| was_refused.set(is_refused_while_unwinding(yielder.try_yield(2))));
+            yielder.yield_(1);
+            std::panic::resume_unwind(Box::new("broken"));
+        }
+    });
+    assert_eq!(generator.next(), Some(1));
+    assert!(matches!(generator.try_resume(()), Err(raised) if raised.message() == Some("broken")));
+    assert!(was_refused.get());
+}
+
 #[test]
 fn a_misuse_is_reported_at_its_place_in_the_users_code() {
     thread_local! {
@@ -268,4 +332,15 @@ fn only_the_generators_own_greenlet_yields_its_values() {
         yielder.yield_(2);
     });
     assert_eq!(generator.next(), Some(2));
+}
+
+#[test]
+fn it_has_the_name_and_the_context_of_its_options() {
+    static COLOUR: Key<&str> = Key::new();
+    COLOUR.set("red");
+    let options = Greenlet::builder().name("painter").context(Context::current());
+    let mut generator = Generator::with_options(options, |yielder, ()| {
+        yielder.yield_((Greenlet::<()>::current().name(), COLOUR.get()));
+    });
+    assert_eq!(generator.next(), Some((Some("painter".to_string()), Some("red"))));
 }
