@@ -53,6 +53,48 @@ fn local_data_is_dropped_at_death_on_the_greenlet_itself_the_youngest_first() {
 }
 
 #[test]
+fn local_data_that_destructors_of_local_data_make_is_dropped_with_it() {
+    struct MakesANote(Log);
+    impl Drop for MakesANote {
+        fn drop(&mut self) {
+            NOTES.with(|notes| notes.borrow_mut().push(Note("made on the way", self.0.clone())));
+        }
+    }
+    greenlet::local! {
+        static MAKERS: RefCell<Vec<MakesANote>> = RefCell::default();
+    }
+    let log = Log::default();
+    let g = Greenlet::<()>::new({
+        let log = log.clone();
+        move |()| MAKERS.with(|makers| makers.borrow_mut().push(MakesANote(log)))
+    });
+    g.switch(());
+    assert_eq!(*log.borrow(), ["made on the way Running"], "the handle g still exists");
+}
+
+#[test]
+fn local_data_of_a_root_is_dropped_at_the_end_of_its_thread() {
+    struct Tell(std::sync::mpsc::Sender<bool>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            self.0.send(Greenlet::<()>::current().is_root()).unwrap();
+        }
+    }
+    greenlet::local! {
+        static TELL: RefCell<Option<Tell>> = RefCell::default();
+    }
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let root = Greenlet::<()>::current();
+        TELL.with(|tell| tell.replace(Some(Tell(sender))));
+        std::mem::forget(root); // whoever has handles to it
+    })
+    .join()
+    .unwrap();
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
+}
+
+#[test]
 fn local_data_may_be_used_while_other_local_data_is_in_use() {
     let sum =
         NUMBER.with(|a| NOTES.with(|notes| NUMBER.with(|b| a.get() + b.get() + notes.borrow().len() as u32)));
@@ -144,6 +186,34 @@ fn what_a_key_was_set_to_before_is_dropped_unless_a_snapshot_has_it() {
     assert_eq!(held(), [0, 0, 1]);
 }
 
+#[test]
+fn a_value_in_the_context_of_one_that_ends_without_a_handle_may_switch_as_it_is_dropped() {
+    type Values = [u64; 4];
+    struct Switches(Rc<Cell<u64>>);
+    impl Drop for Switches {
+        fn drop(&mut self) {
+            let [value, ..] = Greenlet::<Values>::new(|values| values.map(|value| value + 1)).switch([6; 4]);
+            self.0.set(value);
+        }
+    }
+    static KEY: Key<Rc<Switches>> = Key::new();
+    let (main, brought) = (Greenlet::<Values>::current(), Rc::new(Cell::new(0)));
+    let child = Greenlet::<Values>::new(|values| values);
+    let g = Greenlet::<Values>::new({
+        let (child, brought) = (child.downgrade(), brought.clone());
+        move |values| {
+            KEY.set(Rc::new(Switches(brought)));
+            // The link of the child that started it is all that refers to it.
+            child.upgrade().unwrap().set_parent(&main).unwrap();
+            values.map(|value| value * 2)
+        }
+    });
+    child.set_parent(&g).unwrap();
+    drop(g);
+    assert_eq!(child.switch([1; 4]), [2; 4]);
+    assert_eq!(brought.get(), 7);
+}
+
 // test_weakref.py: test_dead_weakref, test_inactive_weakref
 #[test]
 fn a_weak_handle_finds_its_greenlet_until_the_last_handle_goes() {
@@ -159,6 +229,25 @@ fn a_weak_handle_finds_its_greenlet_until_the_last_handle_goes() {
         let _other = Greenlet::<()>::new(|()| ());
         assert!(weak.upgrade().is_none());
     }
+}
+
+#[test]
+fn a_weak_handle_that_is_upgraded_as_an_unstarted_greenlet_is_dropped_finds_no_other_one() {
+    type Slot<T> = Rc<RefCell<Option<T>>>;
+    struct Upgrade(Slot<WeakGreenlet>, Slot<Greenlet>);
+    impl Drop for Upgrade {
+        fn drop(&mut self) {
+            self.1.replace(self.0.borrow().as_ref().unwrap().upgrade());
+        }
+    }
+    let (weak, found) = (Slot::default(), Slot::default());
+    let upgrade = Upgrade(weak.clone(), found.clone());
+    let g = Greenlet::<()>::new(move |()| drop(upgrade));
+    weak.replace(Some(g.downgrade()));
+    drop(g);
+    let other = Greenlet::<()>::new(|()| ());
+    assert!(found.take().is_none_or(|found| found.is_dead() && found != other));
+    other.switch(());
 }
 
 // test_weakref.py: test_dealloc_weakref
