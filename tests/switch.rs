@@ -112,6 +112,26 @@ fn a_result_of_the_wrong_type_is_raised_in_the_parent() {
 }
 
 #[test]
+fn a_result_that_a_waiting_parent_does_not_take_is_refused_there() {
+    let g = Greenlet::new(|text: String| text + "!");
+    let parent = Greenlet::<u32>::new({
+        let g = g.clone();
+        move |_| {
+            g.set_parent(&Greenlet::<u32>::current()).unwrap();
+            let starter = Greenlet::<u32>::new(move |n| g.switch("text".into()).len() as u32 + n);
+            let mut refused = starter.try_switch(1).unwrap_err();
+            assert!(matches!(refused.refusal(), Some(SwitchError::WrongType { .. })), "{refused}");
+            assert_eq!(refused.take_value::<u32>(), None);
+            assert_eq!(refused.take_value::<String>().as_deref(), Some("text!"));
+            assert_eq!(refused.take_value::<String>(), None, "it can be taken once");
+            7
+        }
+    });
+    assert_eq!(parent.switch(1), 7);
+    assert!(g.is_dead());
+}
+
+#[test]
 fn hundred_greenlets_in_a_ring_pass_a_value_on() {
     let main = Greenlet::<usize>::current();
     let ring: Rc<RefCell<Vec<Greenlet<usize>>>> = Rc::default();

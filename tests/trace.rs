@@ -182,6 +182,22 @@ fn a_hook_may_switch_and_no_value_is_mixed_up() {
 }
 
 #[test]
+fn a_hook_that_starts_a_greenlet_where_another_has_just_ended_does_not_harm_its_result() {
+    type Values = [u64; 16];
+    let next = || Greenlet::<Values>::new(|values| values.map(|value| value + 1));
+    let busy = std::cell::Cell::new(false);
+    trace::set(move |event| {
+        if event.origin().is_dead() && !busy.replace(true) {
+            // It has the stack that the result was left on.
+            assert_eq!(next().switch([8; 16]), [9; 16]);
+            busy.set(false);
+        }
+    });
+    assert_eq!(next().switch([1; 16]), [2; 16]);
+    trace::clear();
+}
+
+#[test]
 fn a_hook_may_switch_before_a_parent_begins_on_the_stack_of_its_child() {
     let parent = Greenlet::new(|n: u32| n + 1);
     let child = Greenlet::<u32>::builder().parent(&parent).build(|n| n);
@@ -194,6 +210,22 @@ fn a_hook_may_switch_before_a_parent_begins_on_the_stack_of_its_child() {
     });
     assert_eq!(child.switch(3), 4);
     trace::clear();
+}
+
+#[test]
+fn a_value_that_a_panic_of_a_hook_replaces_is_dropped() {
+    let value = Rc::new(());
+    let g = Greenlet::<Rc<()>>::new(|_| unreachable!());
+    trace::set(|_| std::panic::resume_unwind(Box::new("hook")));
+    assert!(g.try_switch(value.clone()).is_err());
+    assert_eq!(Rc::strong_count(&value), 1);
+}
+
+#[test]
+fn a_kill_of_a_greenlet_without_a_body_is_told_to_nobody() {
+    let g = Greenlet::<()>::without_body();
+    assert_eq!(traced(|| g.kill().unwrap()), []);
+    assert!(g.is_dead());
 }
 
 // do-not-repeat.md: P3

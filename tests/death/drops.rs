@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::{Generator, Greenlet, Raised, SwitchError};
+use greenlet::{Generator, Greenlet, Raised, State, SwitchError};
 
 use crate::{guard, suspended_with};
 
@@ -25,6 +25,29 @@ fn dropping_an_unstarted_greenlet_drops_its_body() {
     let (guard, dropped) = guard();
     drop(Greenlet::<()>::new(move |()| drop(guard)));
     assert_eq!(dropped.get(), 1);
+}
+
+#[test]
+fn a_body_that_is_dropped_unrun_finds_its_greenlet_dead() {
+    struct Look(Rc<RefCell<Option<Greenlet>>>, Rc<Cell<Option<State>>>);
+    impl Drop for Look {
+        fn drop(&mut self) {
+            self.1.set(self.0.borrow().as_ref().map(Greenlet::state));
+        }
+    }
+    for throw in [true, false] {
+        let (own, seen) = (Rc::default(), Rc::new(Cell::new(None)));
+        let look = Look(Rc::clone(&own), seen.clone());
+        let g = Greenlet::<()>::new(move |()| drop(look));
+        *own.borrow_mut() = Some(g.clone());
+        if throw {
+            assert!(g.try_throw("error").is_err());
+        } else {
+            g.kill().unwrap();
+        }
+        assert_eq!(seen.get(), Some(State::Dead));
+        own.take();
+    }
 }
 
 #[test]
@@ -150,6 +173,60 @@ fn unwind_all_unwinds_what_is_suspended() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn unwind_all_unwinds_what_is_suspended_while_it_unwinds_others() {
+    std::thread::spawn(|| {
+        let ((guard, dropped), late) = (guard(), Rc::new(RefCell::new(None)));
+        let root = Greenlet::<()>::current();
+        let room_before_it = Greenlet::<()>::new(|()| ());
+        let g = Greenlet::<()>::new({
+            let late = late.clone();
+            move |()| {
+                let _ = root.try_switch(());
+                *late.borrow_mut() = Some(suspended_with(guard));
+            }
+        });
+        g.switch(());
+        drop(room_before_it);
+        greenlet::unwind_all();
+        assert!(late.take().is_some_and(|late| late.is_dead()));
+        assert_eq!(dropped.get(), 1);
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn only_the_root_unwinds_all_others() {
+    let g = Greenlet::<()>::new(|()| greenlet::unwind_all());
+    let raised = g.try_switch(()).unwrap_err();
+    assert_eq!(raised.message(), Some("only the root greenlet can unwind all others"));
+}
+
+#[test]
+fn who_is_unwound_at_the_end_of_its_thread_can_switch_to_nobody_however_often_it_tries() {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let root = Greenlet::<()>::current();
+        let g = Greenlet::<()>::new(move |()| {
+            // It leaves a stack for the next one.
+            Greenlet::<()>::new(|()| ()).switch(());
+            let _ = root.try_switch(());
+            let other = Greenlet::<()>::new(|()| ());
+            for _ in 0..3 {
+                let refused = other.try_switch(()).err();
+                let refusal = refused.as_ref().and_then(Raised::refusal);
+                tell.send(matches!(refusal, Some(SwitchError::ThreadEnding))).unwrap();
+            }
+        });
+        g.switch(());
+        std::mem::forget(g); // or it would be unwound before the end
+    })
+    .join()
+    .unwrap();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [true; 3]);
 }
 
 /// Is refused, because what it is for was abandoned.

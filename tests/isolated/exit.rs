@@ -112,3 +112,53 @@ fn a_report_hook_replaces_the_text() {
     });
     assert!(stderr(&output).contains("HOOK greenlet 1 is leaked"), "{}", stderr(&output));
 }
+
+/// Panics with this when it is dropped.
+struct Panics(&'static str);
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new(self.0));
+    }
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_local_data_is_reported_and_the_result_goes_on() {
+    greenlet::local! {
+        static BAD: Panics = Panics("bad data");
+        static WORSE: Panics = Panics("worse data");
+    }
+    let case = "exit::a_panic_in_a_destructor_of_local_data_is_reported_and_the_result_goes_on";
+    let output = isolated(case, || {
+        let g = Greenlet::<u32>::new(|n| {
+            BAD.with(|_| ());
+            WORSE.with(|_| ());
+            n + 1
+        });
+        assert_eq!(g.switch(1), 2);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    for data in ["bad data", "worse data"] {
+        let report = format!("greenlet 1, being dropped: the greenlet panicked: {data}");
+        assert_eq!(said.matches(&report).count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_what_a_dropper_was_sent_is_reported_and_goes_no_further() {
+    let case = "exit::a_panic_in_a_destructor_of_what_a_dropper_was_sent_is_reported_and_goes_no_further";
+    let output = isolated(case, || {
+        let main = Greenlet::<()>::current();
+        let g = Greenlet::new(move |()| {
+            let _ = main.try_switch(());
+            let _ = main.cast::<Panics>().try_switch(Panics("unwanted"));
+        });
+        g.switch(());
+        drop(g);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("greenlet 1, being dropped: the greenlet panicked: unwanted"), "{said}");
+    assert!(said.contains("greenlet 1 is leaked"), "{said}");
+}

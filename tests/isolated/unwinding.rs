@@ -174,6 +174,28 @@ fn a_hook_may_panic_as_another_one_panics_as_it_is_dropped() {
 }
 
 #[test]
+fn a_global_hook_begins_at_once_on_its_own_thread_and_stays_though_it_panics() {
+    passes("unwinding::a_global_hook_begins_at_once_on_its_own_thread_and_stays_though_it_panics", || {
+        let main = Greenlet::<u32>::current();
+        let g = Greenlet::<u32>::new(move |mut n| {
+            for _ in 0..3 {
+                n = main.try_switch(n).unwrap_or(100);
+            }
+            n
+        });
+        g.switch(0);
+        trace::set_global(|event| {
+            if !event.target().is_root() {
+                std::panic::resume_unwind(Box::new("in place of what was sent"));
+            }
+        });
+        assert_eq!((g.switch(1), g.switch(2)), (100, 100));
+        trace::clear_global();
+        assert_eq!(g.switch(3), 3);
+    });
+}
+
+#[test]
 fn a_report_hook_that_is_replaced_may_report_something_as_it_is_dropped() {
     /// Drops an unstarted greenlet, of which that is reported.
     struct Reports;
