@@ -231,25 +231,6 @@ fn a_weak_handle_finds_its_greenlet_until_the_last_handle_goes() {
     }
 }
 
-#[test]
-fn a_weak_handle_that_is_upgraded_as_an_unstarted_greenlet_is_dropped_finds_no_other_one() {
-    type Slot<T> = Rc<RefCell<Option<T>>>;
-    struct Upgrade(Slot<WeakGreenlet>, Slot<Greenlet>);
-    impl Drop for Upgrade {
-        fn drop(&mut self) {
-            self.1.replace(self.0.borrow().as_ref().unwrap().upgrade());
-        }
-    }
-    let (weak, found) = (Slot::default(), Slot::default());
-    let upgrade = Upgrade(weak.clone(), found.clone());
-    let g = Greenlet::<()>::new(move |()| drop(upgrade));
-    weak.replace(Some(g.downgrade()));
-    drop(g);
-    let other = Greenlet::<()>::new(|()| ());
-    assert!(found.take().is_none_or(|found| found.is_dead() && found != other));
-    other.switch(());
-}
-
 // test_weakref.py: test_dealloc_weakref
 #[test]
 fn a_weak_handle_is_dead_already_when_the_destructors_of_a_dropped_greenlet_run() {
@@ -259,17 +240,21 @@ fn a_weak_handle_is_dead_already_when_the_destructors_of_a_dropped_greenlet_run(
             self.1.set(self.0.borrow().as_ref().unwrap().upgrade().is_none());
         }
     }
-    let (weak, was_dead) = (Rc::default(), Rc::new(Cell::new(false)));
-    let look = Look(Rc::clone(&weak), was_dead.clone());
-    let main = Greenlet::<()>::current();
-    let g = Greenlet::new(move |()| {
-        let _look = look;
-        main.switch(());
-    });
-    g.switch(());
-    *weak.borrow_mut() = Some(g.downgrade());
-    drop(g);
-    assert!(was_dead.get());
+    for started in [false, true] {
+        let (weak, was_dead) = (Rc::default(), Rc::new(Cell::new(false)));
+        let look = Look(Rc::clone(&weak), was_dead.clone());
+        let main = Greenlet::<()>::current();
+        let g = Greenlet::new(move |()| {
+            let _look = look;
+            main.switch(());
+        });
+        if started {
+            g.switch(());
+        }
+        *weak.borrow_mut() = Some(g.downgrade());
+        drop(g);
+        assert!(was_dead.get(), "started: {started}");
+    }
 }
 
 #[test]

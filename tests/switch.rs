@@ -95,7 +95,7 @@ fn a_switch_to_one_who_waits_for_another_type_is_refused_and_gives_the_value_bac
 }
 
 #[test]
-fn a_result_of_the_wrong_type_is_raised_in_the_parent() {
+fn a_value_of_the_wrong_type_starts_nobody() {
     let g = Greenlet::new(|text: String| text + "!");
     let relay = {
         let g = g.clone();

@@ -159,8 +159,12 @@ fn end_before_start(core: NonNull<Core>) -> bool {
     // Its destructors may look at it, as somebody's parent.
     retain(core);
     // SAFETY: counted.
-    end_unstarted(unsafe { core.as_ref() });
-    lower(core) == 0
+    let this = unsafe { core.as_ref() };
+    this.forgotten.set(true);
+    end_unstarted(this);
+    let left = lower(core);
+    this.forgotten.set(left == 0);
+    left == 0
 }
 
 /// Does what is due for a greenlet without counts, and then for its ancestors: a chain of them may be longer
