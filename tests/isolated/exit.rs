@@ -1,7 +1,9 @@
 //! Processes that end with greenlets alive, and what is said on the way.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
+use greenlet::context::Key;
 use greenlet::{Greenlet, SwitchError};
 
 use crate::{isolated, stderr};
@@ -161,4 +163,18 @@ fn a_panic_in_a_destructor_of_what_a_dropper_was_sent_is_reported_and_goes_no_fu
     let said = stderr(&output);
     assert!(said.contains("greenlet 1, being dropped: the greenlet panicked: unwanted"), "{said}");
     assert!(said.contains("greenlet 1 is leaked"), "{said}");
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_the_context_of_the_dead_is_reported_and_goes_no_further() {
+    static KEY: Key<Rc<Panics>> = Key::new();
+    let case = "exit::a_panic_in_a_destructor_of_the_context_of_the_dead_is_reported_and_goes_no_further";
+    let output = isolated(case, || {
+        let g = Greenlet::<()>::new(|()| KEY.set(Rc::new(Panics("bad context"))));
+        g.switch(());
+        assert!(g.is_dead());
+        drop(g);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the greenlet panicked: bad context"), "{}", stderr(&output));
 }

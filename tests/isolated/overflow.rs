@@ -5,9 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::sync::Barrier;
 
-use greenlet::{Greenlet, State};
+use greenlet::{Generator, Greenlet, State};
 
-use crate::{isolated, stderr};
+use crate::{isolated, passes, stderr};
 
 const STACK: usize = 128 * 1024;
 
@@ -340,4 +340,17 @@ fn a_frame_of_some_pages_does_not_jump_over_the_guard() {
     });
     let reports = stderr(&output).matches("\"striding\" has overflowed its stack").count();
     assert_eq!(reports, TRIES, "{}", stderr(&output));
+}
+
+#[test]
+fn a_generator_has_the_stack_size_of_its_options() {
+    fn digs(levels: u32) -> u32 {
+        let room = black_box([levels as u8; 16 * 1024]);
+        u32::from(room[0]) + if levels == 0 { 0 } else { digs(levels - 1) }
+    }
+    passes("overflow::a_generator_has_the_stack_size_of_its_options", || {
+        let options = Greenlet::builder().stack_size(64 << 20);
+        let mut sums = Generator::with_options(options, |yielder, ()| yielder.yield_(digs(200)));
+        assert_eq!(sums.next(), Some(200 * 201 / 2));
+    });
 }
