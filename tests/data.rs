@@ -73,25 +73,36 @@ fn local_data_that_destructors_of_local_data_make_is_dropped_with_it() {
 }
 
 #[test]
-fn local_data_of_a_root_is_dropped_at_the_end_of_its_thread() {
-    struct Tell(std::sync::mpsc::Sender<bool>);
+fn local_data_of_a_root_is_dropped_at_the_end_of_its_thread_whoever_has_handles() {
+    type Told = std::sync::mpsc::Sender<&'static str>;
+    struct Tell(Told);
     impl Drop for Tell {
         fn drop(&mut self) {
-            self.0.send(Greenlet::<()>::current().is_root()).unwrap();
+            assert!(Greenlet::<()>::current().is_root());
+            self.0.send("data").unwrap();
+        }
+    }
+    struct Holder(Cell<Option<(Greenlet, Told)>>);
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            self.0.take().unwrap().1.send("handle").unwrap();
         }
     }
     greenlet::local! {
         static TELL: RefCell<Option<Tell>> = RefCell::default();
     }
+    thread_local! {
+        static HOLDER: Holder = const { Holder(Cell::new(None)) };
+    }
     let (sender, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let root = Greenlet::<()>::current();
+        HOLDER.with(|_| ()); // before there is any greenlet, so that it is destroyed after their end
+        HOLDER.with(|holder| holder.0.set(Some((Greenlet::current(), sender.clone()))));
         TELL.with(|tell| tell.replace(Some(Tell(sender))));
-        std::mem::forget(root); // whoever has handles to it
     })
     .join()
     .unwrap();
-    assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["data", "handle"]);
 }
 
 #[test]

@@ -207,8 +207,12 @@ fn only_the_root_unwinds_all_others() {
 
 #[test]
 fn who_is_unwound_at_the_end_of_its_thread_can_switch_to_nobody_however_often_it_tries() {
+    thread_local! {
+        static HANDLE: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
+    }
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
+        HANDLE.with(|_| ()); // before there is any greenlet, so that it is destroyed after their end
         let root = Greenlet::<()>::current();
         let g = Greenlet::<()>::new(move |()| {
             // It leaves a stack for the next one.
@@ -222,7 +226,7 @@ fn who_is_unwound_at_the_end_of_its_thread_can_switch_to_nobody_however_often_it
             }
         });
         g.switch(());
-        std::mem::forget(g); // or it would be unwound before the end
+        HANDLE.set(Some(g));
     })
     .join()
     .unwrap();
