@@ -41,6 +41,7 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
 
 /// As [`prepare`] for a greenlet that takes a `T`, if there is nothing to it: it is unstarted, has
 /// nothing that few have, and a stack is at hand. Says whether there was.
+// Cold, though starts are not rare: so the way of those that have started is the straight one.
 #[cold]
 #[inline(never)]
 pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
