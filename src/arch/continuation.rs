@@ -12,8 +12,12 @@ use std::ptr::{self, NonNull};
 use super::imp::{self, SUSPENDED_WORDS};
 use super::sanitizer::Shadow;
 #[cfg(feature = "hub")]
-use super::{CACHE_LINE, FRAME_LINES, prefetch};
+use super::{CACHE_LINE, prefetch};
 use super::{Entry, Message, OnTarget, ParentLink, StackPointer};
+
+/// So many lines of a stack are worth being fetched before it is switched to: the frames of what waits.
+#[cfg(feature = "hub")]
+const FRAME_LINES: usize = 4;
 
 /// Where what runs on one stack was left, and is to be continued.
 #[repr(C)]

@@ -49,10 +49,6 @@ pub(crate) use imp::{prefetch, valgrind_request};
 /// What the processor fetches at once, in bytes.
 pub(crate) const CACHE_LINE: usize = 64;
 
-/// So many lines of a stack are worth being fetched before it is switched to: the frames of what waits.
-#[cfg(feature = "hub")]
-const FRAME_LINES: usize = 4;
-
 /// How a thread computes with floating point, as the routines in `asm/` save it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]

@@ -146,25 +146,21 @@ fn recycle_before(core: NonNull<Core>, parent: NonNull<Core>) {
     free_ancestors(parent);
 }
 
-/// As [`free`] for a greenlet that never started, unless its end made somebody take a handle to it.
+/// As [`free`] for a greenlet that never started.
 #[inline(never)]
 fn free_unstarted(core: NonNull<Core>) {
-    if end_before_start(core) {
-        free(core);
-    }
+    end_before_start(core);
+    free(core);
 }
 
-/// Ends a greenlet that never started and that nothing refers to. Says whether that is still so.
-fn end_before_start(core: NonNull<Core>) -> bool {
-    // Its destructors may look at it, as somebody's parent.
-    retain(core);
-    // SAFETY: counted.
+/// Ends a greenlet that never started and that nothing refers to. Its destructors do not find it any more: it is not
+/// current, and weak handles do not lead to it.
+fn end_before_start(core: NonNull<Core>) {
+    // SAFETY: a block stays until it is freed, which the caller does.
     let this = unsafe { core.as_ref() };
     this.forgotten.set(true);
     end_unstarted(this);
-    let left = lower(core);
-    this.forgotten.set(left == 0);
-    left == 0
+    debug_assert_eq!(this.refs.get(), 0, "nobody can have made a handle");
 }
 
 /// Does what is due for a greenlet without counts, and then for its ancestors: a chain of them may be longer
@@ -177,8 +173,8 @@ fn free_ancestors(core: NonNull<Core>) {
         // SAFETY: not freed yet.
         match unsafe { core.as_ref() }.phase.get() {
             Phase::Active if !end_active(core) => return,
-            Phase::Unstarted if !end_before_start(core) => return,
-            Phase::Active | Phase::Unstarted | Phase::Dead => {}
+            Phase::Unstarted => end_before_start(core),
+            Phase::Active | Phase::Dead => {}
         }
         next = free_block(core).filter(|parent| lower(*parent) == 0);
     }

@@ -158,11 +158,8 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     /// Resumes it if it waits for the caller, and that takes no more than a switch.
     #[inline(always)]
     fn transfer(&mut self, value: R) -> Landing<Resume<R>, Yield<Y>> {
-        if panicking() {
-            return Landing::NotPlain(Resume(value));
-        }
         let (me, generator) = (fast_current(), self.greenlet.core());
-        if !generator.waits_for.get().is(Tag::resumer(me)) {
+        if panicking() || !generator.waits_for.get().is(Tag::resumer(me)) {
             return Landing::NotPlain(Resume(value));
         }
         // SAFETY: what is current is alive. The generator waits in its yield, which is for a value of this type:
@@ -294,11 +291,8 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
     pub fn yield_(&self, value: Y) -> R {
         match self.transfer(value) {
             Landing::Value(Resume(value)) => value,
-            Landing::Rare(message) => {
-                // SAFETY: it has just landed.
-                let Resume(value) = Raised::or_unwind(unsafe { switching::open_to_unwind(message) });
-                value
-            }
+            // SAFETY: it has just landed.
+            Landing::Rare(message) => unsafe { switching::open_or_unwind::<Resume<R>>(message) }.0,
             Landing::NotPlain(value) => self.deliver_or_raise(value),
         }
     }

@@ -194,7 +194,7 @@ impl<T: 'static> Greenlet<T> {
         match unsafe { switching::transfer(self.core, value) } {
             Landing::Value(value) => value,
             // SAFETY: it has just landed.
-            Landing::Rare(message) => Raised::or_unwind(unsafe { switching::open_to_unwind(message) }),
+            Landing::Rare(message) => unsafe { switching::open_or_unwind(message) },
             Landing::NotPlain(value) => self.deliver_and_raise(value),
         }
     }

@@ -19,7 +19,7 @@ pub struct GreenletExit;
 /// What a switch brought instead of a value: a panic, a kill, or the refusal to switch at all.
 ///
 /// Returned by [`Greenlet::try_switch`](super::Greenlet::try_switch) and its kin;
-/// [`switch`](super::Greenlet::switch) calls [`resume`](Self::resume) on it.
+/// [`switch`](super::Greenlet::switch) goes on as [`resume`](Self::resume) does.
 pub struct Raised(Option<Box<Error>>);
 
 /// What is raised if it is no [`GreenletExit`], which needs no memory: kills are many.
@@ -104,16 +104,6 @@ impl Raised {
         match self.refusal() {
             Some(error) => panic!("{error}"),
             None => self.into_payload(),
-        }
-    }
-
-    /// What a call returns that unwinds if there is something to unwind with. Each frame to be unwound takes a
-    /// tenth of the time of a kill, so this is none.
-    #[inline(always)]
-    pub(crate) fn or_unwind<T>(result: Result<T, Box<dyn Any + Send>>) -> T {
-        match result {
-            Ok(value) => value,
-            Err(payload) => panic::resume_unwind(payload),
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::mem::MaybeUninit;
+use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 use std::thread::panicking;
 
@@ -186,7 +187,23 @@ pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
     unsafe { parcel::open(message) }
 }
 
-/// As [`open`], with what to unwind with in place of what is raised: see [`Raised::or_unwind`].
+/// As [`open`], but unwinds with what is raised. Each frame to be unwound takes a tenth of the time of a kill, so
+/// this is none.
+///
+/// # Safety
+///
+/// As for [`open`].
+#[inline(always)]
+#[track_caller]
+pub(crate) unsafe fn open_or_unwind<T: 'static>(message: Message) -> T {
+    // SAFETY: the caller's word.
+    match unsafe { open_to_unwind(message) } {
+        Ok(value) => value,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// As [`open`], with what to unwind with in place of what is raised.
 ///
 /// # Safety
 ///
@@ -194,7 +211,7 @@ pub(crate) unsafe fn open<T: 'static>(message: Message) -> Result<T, Raised> {
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub(crate) unsafe fn open_to_unwind<T: 'static>(message: Message) -> Result<T, Box<dyn Any + Send>> {
+unsafe fn open_to_unwind<T: 'static>(message: Message) -> Result<T, Box<dyn Any + Send>> {
     // SAFETY: the caller's word.
     unsafe { parcel::open(message) }.map_err(Raised::into_payload_to_unwind)
 }

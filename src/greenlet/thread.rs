@@ -165,11 +165,11 @@ impl Thread {
     /// Makes an unstarted greenlet of a vacant block, with one count for the caller.
     #[inline(always)]
     fn occupy(&self, core: NonNull<Core>, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
-        let id = self.next_id.get();
-        self.next_id.set(id + 1);
         if let Some(parent) = parent {
             counting::retain(parent);
         }
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
         // SAFETY: the arena keeps it.
         unsafe { core.as_ref() }.occupy(id, class, parent);
         core
