@@ -128,8 +128,8 @@ mod timeout;
 #[cfg(feature = "own-tls")]
 pub use crate::greenlet::set_own_tls_by_default;
 pub use crate::greenlet::{
-    Builder, Generator, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised, State, Step,
-    SwitchError, WeakGreenlet, Yielder, context, trace, trim_stacks, unwind_all,
+    Builder, Generator, GeneratorExit, Greenlet, GreenletExit, KillError, LocalKey, ParentError, Raised,
+    State, Step, SwitchError, WeakGreenlet, Yielder, context, trace, trim_stacks, unwind_all,
 };
 pub use crate::report::{Report, ReportKind, set_report_hook};
 pub use crate::stack::{DEFAULT_STACK_SIZE, MIN_STACK_SIZE, StackError};

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::rc::Rc;
 
-use greenlet::{Greenlet, trace};
+use greenlet::{Generator, Greenlet, trace};
 
 /// The functions here called `..._frame` that a backtrace passes through, innermost first.
 #[derive(Clone, Default)]
@@ -125,6 +125,27 @@ fn it_goes_from_one_who_is_killed_to_the_parent_and_not_to_the_killer() {
     let killer = Greenlet::<()>::new(move |()| killer_frame(|| victim.kill().unwrap()));
     outer_frame(|| killer.switch(()));
     assert_eq!(seen.take(), ["inner_frame", "foster_frame", "outer_frame"]);
+}
+
+#[test]
+fn it_goes_from_the_body_of_a_generator_to_whoever_has_resumed_it() {
+    let seen = Seen::default();
+    let look = seen.clone();
+    let mut generator = Generator::new(move |yielder, ()| {
+        inner_frame(|| look.look());
+        yielder.yield_(look.take());
+        middle_frame(|| inner_frame(|| look.look()));
+        yielder.yield_(look.take());
+    });
+    let mut next = move || outer_frame(|| generator.next().unwrap());
+    assert_eq!(next(), ["inner_frame", "outer_frame"]);
+    let g = Greenlet::<()>::new(move |()| {
+        assert_eq!(
+            killer_frame(&mut next),
+            ["inner_frame", "middle_frame", "outer_frame", "killer_frame", "foster_frame"]
+        );
+    });
+    foster_frame(|| g.switch(()));
 }
 
 #[test]

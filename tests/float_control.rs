@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use greenlet::{Generator, Greenlet, Step};
+use greenlet::{Generator, Greenlet};
 
 /// The rounding modes, as the hardware of both architectures numbers two of them.
 const NEAREST: u32 = 0;
@@ -165,18 +165,22 @@ fn a_kill_and_an_error_exchange_the_words_too() {
     assert_eq!((seen.get(), rounding()), (UP, NEAREST));
 }
 
+/// As any function that it calls would.
 #[test]
-fn a_generator_may_have_its_own() {
+fn a_generator_shares_those_of_whoever_resumes_it() {
     let _put_back = PutBack;
-    let mut generator =
-        Generator::<(), (), u32>::with_options(Greenlet::builder().own_float_control(), |yielder, ()| {
+    let mut roundings = Generator::new(|yielder, ()| {
+        loop {
+            yielder.yield_(rounding());
             set_rounding(UP);
-            yielder.yield_(());
-            rounding()
-        });
-    assert_eq!(generator.resume(()), Step::Yielded(()));
-    assert_eq!(rounding(), NEAREST);
-    assert_eq!(generator.resume(()), Step::Returned(UP));
+        }
+    });
+    assert_eq!(roundings.next(), Some(NEAREST));
+    let own = Greenlet::builder().own_float_control().build(move |()| {
+        assert_eq!(roundings.next(), Some(UP));
+        assert_eq!(rounding(), UP);
+    });
+    own.switch(());
     assert_eq!(rounding(), NEAREST);
 }
 

@@ -1,11 +1,12 @@
 //! Generators.
 
 use std::cell::{Cell, RefCell};
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::context::{Context, Key};
-use greenlet::{Generator, Greenlet, Raised, Step, SwitchError, Yielder};
+use greenlet::context::Key;
+use greenlet::{Generator, GeneratorExit, Greenlet, KillError, Raised, Step, SwitchError, Yielder};
 
 // test_generator.py: test_generator
 #[test]
@@ -119,57 +120,481 @@ fn it_answers_whoever_resumes_it() {
     assert_eq!(take(), 2);
 }
 
-/// Its place among greenlets can be changed from outside; who resumes it is answered all the same.
+/// To itself the body is part of whoever resumes it.
 #[test]
-fn it_answers_its_resumer_whatever_parent_it_has_been_given() {
-    let handle = Rc::new(Cell::new(None));
-    let mut generator = Generator::new({
-        let handle = handle.clone();
-        move |yielder, ()| {
-            handle.set(Some(Greenlet::<()>::current()));
-            (0..9).for_each(|n: u32| yielder.yield_(n));
+fn its_body_runs_as_whoever_resumes_it() {
+    static COLOUR: Key<&str> = Key::new();
+    greenlet::local! {
+        static COUNT: Cell<u32> = Cell::new(0);
+    }
+    let looks = Rc::new(RefCell::new(Generator::new(|yielder, ()| {
+        loop {
+            COUNT.with(|count| count.set(count.get() + 1));
+            yielder.yield_((Greenlet::<()>::current().id(), COLOUR.get(), COUNT.with(Cell::get)));
+        }
+    })));
+    let look = {
+        let looks = looks.clone();
+        move || looks.borrow_mut().next().unwrap()
+    };
+    let root = Greenlet::<()>::current();
+    COLOUR.set("red");
+    let blue = Greenlet::<()>::new({
+        let (look, root) = (look.clone(), root.clone());
+        move |()| {
+            COLOUR.set("blue");
+            let me = Greenlet::<()>::current().id();
+            assert_eq!((look(), look()), ((me, Some("blue"), 1), (me, Some("blue"), 2)));
+            root.switch(());
+            assert_eq!(look(), (me, Some("blue"), 3));
         }
     });
-    assert_eq!(generator.next(), Some(0));
-    let handle: Greenlet = handle.take().unwrap();
-    let other = Greenlet::<()>::new(|()| unreachable!("nobody switches here"));
-    handle.set_parent(&other).unwrap();
-    assert_eq!(generator.next(), Some(1));
-    assert_eq!(generator.next(), Some(2));
-    handle.set_parent(&Greenlet::<()>::current()).unwrap();
-    assert_eq!(generator.next(), Some(3));
+    assert_eq!(look(), (root.id(), Some("red"), 1));
+    blue.switch(());
+    assert_eq!(look(), (root.id(), Some("red"), 2));
+    blue.switch(());
+    assert!(blue.is_dead());
 }
 
-/// Who has resumed it was called away, so that its handle is free, and now the one that it waits for has it.
 #[test]
-fn one_that_waits_for_another_generator_is_not_resumed_by_that() {
-    type Body = Generator<(), u32, ()>;
-    let outer = Rc::new(Cell::new(None::<Body>));
-    let inner_greenlet = Rc::new(Cell::new(None::<Greenlet>));
-    let was_refused = Rc::new(Cell::new(false));
-    let main = Greenlet::<()>::current();
-    let inner = {
-        let (outer, inner_greenlet, was_refused) =
-            (outer.clone(), inner_greenlet.clone(), was_refused.clone());
-        Generator::new(move |yielder: &greenlet::Yielder<(), u32>, ()| {
-            yielder.yield_(1);
-            inner_greenlet.set(Some(Greenlet::current()));
-            main.throw("called away");
-            let mut outer = outer.take().unwrap();
-            let refused = catch_unwind(AssertUnwindSafe(|| outer.resume(()))).unwrap_err();
-            was_refused.set(refused.downcast_ref() == Some(&"the generator is running already"));
-            yielder.yield_(2);
-            std::mem::forget(outer);
+fn what_its_body_switches_to_answers_the_body() {
+    let root = Greenlet::<u32>::current();
+    let other = Greenlet::<u32>::new(move |mut n| {
+        loop {
+            n = root.switch(n * 10);
+        }
+    });
+    let mut tens = Generator::new(move |yielder, mut n: u32| {
+        loop {
+            n = yielder.yield_(other.switch(n) + 1);
+        }
+    });
+    assert_eq!(tens.resume(1), Step::<u32, ()>::Yielded(11));
+    assert_eq!(tens.resume(2), Step::Yielded(21));
+}
+
+/// A greenlet that waits in the body of a generator, which holds a guard; and whether that is still held.
+fn waits_in_a_body(caught: Rc<RefCell<Option<Raised>>>) -> (Greenlet, Rc<()>) {
+    let (root, held) = (Greenlet::<()>::current(), Rc::new(()));
+    let waits = Greenlet::<()>::new({
+        let held = held.clone();
+        move |()| {
+            let mut generator = Generator::new(move |_: &Yielder<(), ()>, ()| {
+                let _held = held;
+                root.switch(());
+            });
+            if let Err(raised) = generator.try_resume(()) {
+                assert!(generator.is_over());
+                caught.replace(Some(raised));
+            }
+        }
+    });
+    waits.switch(());
+    (waits, held)
+}
+
+#[test]
+fn a_kill_unwinds_the_body_that_its_greenlet_is_in_and_goes_on_in_the_greenlet() {
+    let caught = Rc::default();
+    let (waits, held) = waits_in_a_body(Rc::clone(&caught));
+    assert_eq!(Rc::strong_count(&held), 2);
+    waits.kill().unwrap();
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert!(caught.take().unwrap().is_exit());
+}
+
+#[test]
+fn an_error_thrown_at_a_greenlet_is_raised_in_the_body_that_it_is_in() {
+    let caught = Rc::default();
+    let (waits, held) = waits_in_a_body(Rc::clone(&caught));
+    waits.throw("thrown");
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(caught.take().unwrap().message(), Some("thrown"));
+}
+
+#[test]
+fn dropping_a_greenlet_drops_the_generators_it_holds() {
+    let held = Rc::new(());
+    let root = Greenlet::<()>::current();
+    let holds = Greenlet::<()>::new({
+        let held = held.clone();
+        move |()| {
+            let mut generator = Generator::new(move |yielder, ()| {
+                let _held = held;
+                yielder.yield_(1);
+            });
+            assert_eq!(generator.next(), Some(1));
+            root.switch(());
+        }
+    });
+    holds.switch(());
+    assert_eq!(Rc::strong_count(&held), 2);
+    drop(holds);
+    assert_eq!(Rc::strong_count(&held), 1);
+}
+
+#[test]
+fn local_data_that_a_suspended_body_uses_outlives_its_greenlet() {
+    struct Told(RefCell<Vec<u32>>, Rc<Cell<bool>>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.1.set(true);
+        }
+    }
+    thread_local!(static DROPPED: Rc<Cell<bool>> = Rc::default());
+    greenlet::local! {
+        static DATA: Told = Told(RefCell::new(vec![1]), DROPPED.with(Rc::clone));
+    }
+    let mut generator = Generator::new(|yielder, ()| {
+        DATA.with(|data| {
+            yielder.yield_(data.0.borrow().len());
+            data.0.borrow_mut().push(2);
+            yielder.yield_(data.0.borrow().len());
+        });
+    });
+    let generator = {
+        let sent = Rc::new(Cell::new(None));
+        let back = sent.clone();
+        Greenlet::new(move |()| {
+            assert_eq!(generator.next(), Some(1));
+            back.set(Some(generator));
         })
+        .switch(());
+        sent.take()
     };
-    let mut generator: Body = Generator::new(|yielder, ()| inner.for_each(|n| yielder.yield_(n * 10)));
-    assert_eq!(generator.next(), Some(10));
-    assert_eq!(generator.try_resume(()).unwrap_err().message(), Some("called away"));
-    outer.set(Some(generator));
-    // It goes on with the generator that it is in, which answers who resumed it last.
-    let raised = inner_greenlet.take().unwrap().try_switch(());
-    assert!(raised.is_err(), "20 is not what a switch waits for");
-    assert!(was_refused.get());
+    assert!(!DROPPED.with(|dropped| dropped.get()), "the body still uses it");
+    let mut generator = generator.unwrap();
+    assert_eq!(generator.next(), Some(2));
+    assert_eq!(generator.next(), None);
+    assert!(DROPPED.with(|dropped| dropped.get()));
+}
+
+#[test]
+fn it_may_be_moved_while_its_body_stands() {
+    let mut first = Generator::new(|yielder, ()| (0..9).for_each(|n: u32| yielder.yield_(n)));
+    assert_eq!(first.next(), Some(0));
+    let mut boxed = Box::new(first);
+    assert_eq!(boxed.next(), Some(1));
+    let mut back = *boxed;
+    assert_eq!(back.next(), Some(2));
+}
+
+#[test]
+fn large_values_go_both_ways_unharmed() {
+    let mut doubles = Generator::new(|yielder, mut words: [u64; 32]| {
+        loop {
+            words.iter_mut().for_each(|word| *word *= 2);
+            words = yielder.yield_(words);
+            if words[0] == 0 {
+                return words.to_vec();
+            }
+        }
+    });
+    assert_eq!(doubles.resume([7; 32]), Step::Yielded([14; 32]));
+    assert_eq!(doubles.resume([8; 32]), Step::Yielded([16; 32]));
+    assert_eq!(doubles.resume([0; 32]), Step::Returned(vec![0; 32]));
+}
+
+#[test]
+fn every_value_is_dropped_once() {
+    let value = Rc::new(());
+    let mut generator = Generator::new(|yielder, mut value: Rc<()>| {
+        for _ in 0..3 {
+            value = yielder.yield_(value);
+        }
+        value
+    });
+    for _ in 0..3 {
+        assert!(matches!(generator.resume(value.clone()), Step::Yielded(_)));
+        assert_eq!(Rc::strong_count(&value), 1);
+    }
+    assert!(matches!(generator.resume(value.clone()), Step::Returned(_)));
+    assert_eq!(Rc::strong_count(&value), 1);
+    // What is returned and not taken goes with the generator; so does a body that never ran.
+    let held = value.clone();
+    drop(Generator::<(), (), ()>::new(move |_, ()| drop(held)));
+    assert_eq!(Rc::strong_count(&value), 1);
+}
+
+#[test]
+fn one_that_has_not_started_ends_without_running() {
+    let held = Rc::new(());
+    let make = || {
+        let held = held.clone();
+        Generator::<(), (), ()>::new(move |_, ()| unreachable!("{held:?} is dropped unrun"))
+    };
+    let mut thrown_at = make();
+    assert_eq!(thrown_at.throw("thrown").unwrap_err().message(), Some("thrown"));
+    let mut closed = make();
+    closed.close().unwrap();
+    assert!(thrown_at.is_over() && closed.is_over());
+    assert_eq!(Rc::strong_count(&held), 1);
+    closed.close().unwrap();
+}
+
+#[test]
+fn a_panic_of_a_body_that_is_dropped_unrun_is_returned() {
+    let make = || {
+        let on_drop = OnDrop(|| std::panic::resume_unwind(Box::new("unrun")));
+        Generator::<(), (), ()>::new(move |_, ()| drop(on_drop))
+    };
+    assert_eq!(make().throw("thrown").unwrap_err().message(), Some("unrun"));
+    assert!(matches!(make().close(), Err(KillError::Panicked(raised)) if raised.message() == Some("unrun")));
+}
+
+#[test]
+fn close_tells_what_happened_instead_of_an_end() {
+    let mut stubborn = Generator::new(|yielder, ()| {
+        for n in 0..2_u32 {
+            _ = yielder.try_yield(n);
+        }
+    });
+    assert_eq!(stubborn.next(), Some(0));
+    assert!(matches!(stubborn.close(), Err(KillError::Refused)));
+    assert!(!stubborn.is_over());
+    stubborn.close().unwrap();
+    let mut panics = Generator::new(|yielder, ()| {
+        if yielder.try_yield(()).is_err() {
+            std::panic::resume_unwind(Box::new("at the end"));
+        }
+    });
+    assert_eq!(panics.next(), Some(()));
+    assert!(
+        matches!(panics.close(), Err(KillError::Panicked(raised)) if raised.message() == Some("at the end"))
+    );
+    assert!(panics.is_over());
+}
+
+#[test]
+fn what_its_body_panics_with_as_it_is_dropped_goes_on_there() {
+    let held = Rc::new(());
+    let mut generator = Generator::new({
+        let held = held.clone();
+        move |yielder, ()| {
+            let _held = held;
+            if yielder.try_yield(()).is_err_and(|raised| raised.is_generator_exit()) {
+                std::panic::resume_unwind(Box::new("at the end"));
+            }
+        }
+    });
+    assert_eq!(generator.next(), Some(()));
+    let raised = catch_unwind(AssertUnwindSafe(|| drop(generator))).unwrap_err();
+    assert_eq!(raised.downcast_ref(), Some(&"at the end"));
+    assert_eq!(Rc::strong_count(&held), 1);
+}
+
+#[test]
+fn an_exit_that_nobody_has_asked_for_is_raised_in_the_resumer() {
+    let mut generator = Generator::new(|yielder, ()| {
+        yielder.yield_(1);
+        std::panic::resume_unwind(Box::new(GeneratorExit));
+    });
+    assert_eq!(generator.next(), Some(1));
+    assert!(generator.try_resume(()).unwrap_err().is_generator_exit());
+}
+
+/// What is sound does not lend it further. In debug builds that is looked at.
+#[test]
+#[cfg(debug_assertions)]
+fn its_values_are_yielded_on_its_own_stack_only() {
+    thread_local! {
+        static YIELDER: Cell<*const Yielder<(), u32>> = const { Cell::new(std::ptr::null()) };
+    }
+    fn elsewhere() {
+        // SAFETY: the body stands where it lent it.
+        unsafe { &*YIELDER.get() }.yield_(1);
+    }
+    let is_refused =
+        |raised: Raised| raised.message().unwrap().contains("on the stack of its body, and nowhere else");
+    let mut generator = Generator::new(move |yielder, ()| {
+        YIELDER.set(yielder);
+        let other = Greenlet::<()>::new(|()| elsewhere());
+        assert!(is_refused(other.try_switch(()).unwrap_err()));
+        let mut other = Generator::<(), (), ()>::new(|_, ()| elsewhere());
+        assert!(is_refused(other.try_resume(()).unwrap_err()));
+        yielder.yield_(2);
+    });
+    assert_eq!(generator.next(), Some(2));
+    assert!(catch_unwind(elsewhere).is_err(), "the body does not even run");
+    assert_eq!(generator.next(), None);
+}
+
+#[test]
+fn a_value_that_is_refused_comes_back() {
+    let mut generator = Generator::new(|yielder, mut n: u32| {
+        loop {
+            n = yielder.yield_(n);
+        }
+    });
+    assert_eq!(generator.resume(1), Step::<u32, ()>::Yielded(1));
+    let mut refused = None;
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| refused = generator.try_resume(7).unwrap_err().take_value::<u32>());
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(refused, Some(7));
+    assert_eq!(generator.resume(8), Step::Yielded(8));
+}
+
+#[test]
+fn a_panic_that_drops_it_unwinds_its_body() {
+    let held = Rc::new(());
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let held = held.clone();
+        let mut generator = Generator::new(move |yielder, ()| {
+            let _held = held;
+            yielder.yield_(1);
+        });
+        assert_eq!(generator.next(), Some(1));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(Rc::strong_count(&held), 1);
+}
+
+/// Its second yield is from deeper calls, and answers a plain resume: of that its block has not been told.
+#[test]
+fn where_it_has_yielded_last_is_known_to_a_refusal_a_throw_and_a_close() {
+    #[inline(never)]
+    fn deeper(yielder: &Yielder<(), u32>) -> u32 {
+        let room = black_box([1_u8; 256]);
+        let caught = yielder.try_yield(1).is_err();
+        u32::from(black_box(room)[0]) + u32::from(caught)
+    }
+    let held = Rc::new(());
+    let make = || {
+        let held = held.clone();
+        let mut generator = Generator::new(move |yielder, ()| {
+            let _held = held;
+            yielder.yield_(0);
+            let n = deeper(yielder);
+            yielder.yield_(n);
+        });
+        assert_eq!((generator.next(), generator.next()), (Some(0), Some(1)));
+        generator
+    };
+    let mut refused = make();
+    assert!(refused_in_a_destructor(|| refused.try_resume(())));
+    assert_eq!((refused.next(), refused.next()), (Some(1), None));
+    assert_eq!(make().throw("thrown").unwrap(), Step::Yielded(2));
+    let mut closed = make();
+    assert!(matches!(closed.close(), Err(KillError::Refused)));
+    closed.close().unwrap();
+    assert_eq!(Rc::strong_count(&held), 1);
+}
+
+#[test]
+fn a_panic_of_what_it_yields_instead_of_an_end_leaves_it_where_it_has_yielded() {
+    #[inline(never)]
+    fn refuse(yielder: &Yielder<(), Option<Rude>>) {
+        let room = black_box([0_u8; 256]);
+        _ = yielder.try_yield(Some(Rude::default()));
+        black_box(room);
+    }
+    let mut stubborn = Generator::new(|yielder, ()| {
+        let caught = yielder.try_yield(None).unwrap_err();
+        refuse(yielder);
+        caught.is_generator_exit()
+    });
+    assert!(matches!(stubborn.resume(()), Step::Yielded(None)));
+    let unwound = catch_unwind(AssertUnwindSafe(|| stubborn.close()));
+    assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"rude"));
+    assert!(!stubborn.is_over());
+    assert!(matches!(stubborn.resume(()), Step::Returned(true)));
+}
+
+#[test]
+fn one_that_is_over_stays_so_when_it_is_closed() {
+    let mut generator = Generator::new(|yielder, ()| yielder.yield_(1));
+    assert_eq!((generator.next(), generator.next()), (Some(1), None));
+    generator.close().unwrap();
+    assert_eq!(generator.next(), None);
+    assert!(generator.is_over());
+}
+
+#[test]
+fn its_debug_text_says_where_in_its_life_it_is() {
+    let mut generator = Generator::new(|yielder, ()| yielder.yield_(1));
+    let mut texts = vec![format!("{generator:?}")];
+    while generator.next().is_some() {
+        texts.push(format!("{generator:?}"));
+    }
+    texts.push(format!("{generator:?}"));
+    for (text, state) in texts.iter().zip(["Unstarted", "Started", "Over"]) {
+        assert!(text.contains(state), "{text}");
+    }
+}
+
+/// In thread-locals that are destroyed before the thread's greenlets end, and after.
+#[test]
+fn one_in_a_thread_local_is_unwound_when_its_thread_ends() {
+    thread_local! {
+        static EARLY: RefCell<Option<Generator<(), u32, ()>>> = const { RefCell::new(None) };
+        static LATE: RefCell<Option<Generator<(), u32, ()>>> = const { RefCell::new(None) };
+    }
+    let unwound = std::sync::Arc::new(());
+    let make = |unwound: &std::sync::Arc<()>| {
+        let held = unwound.clone();
+        let mut generator = Generator::new(move |yielder, ()| {
+            let _held = held;
+            yielder.yield_(1);
+        });
+        assert_eq!(generator.next(), Some(1));
+        Some(generator)
+    };
+    std::thread::spawn({
+        let unwound = unwound.clone();
+        move || {
+            EARLY.with(|_| ());
+            EARLY.set(make(&unwound));
+            LATE.set(make(&unwound));
+        }
+    })
+    .join()
+    .unwrap();
+    assert_eq!(std::sync::Arc::strong_count(&unwound), 1);
+}
+
+#[test]
+fn none_starts_while_its_thread_ends() {
+    struct AtEnd(std::sync::mpsc::Sender<bool>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let tried = Generator::<(), (), ()>::new(|_, ()| ()).try_resume(());
+            let is_refused =
+                tried.is_err_and(|raised| matches!(raised.refusal(), Some(SwitchError::ThreadEnding)));
+            self.0.send(is_refused).unwrap();
+        }
+    }
+    thread_local!(static AT_END: Cell<Option<AtEnd>> = const { Cell::new(None) });
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        AT_END.set(Some(AtEnd(sender)));
+        Greenlet::new(|()| ()).switch(());
+    })
+    .join()
+    .unwrap();
+    assert!(receiver.recv().unwrap());
+}
+
+/// Generators and greenlets in turn take the stacks that others leave.
+#[test]
+fn many_that_begin_and_end_share_their_stacks_with_greenlets() {
+    for round in 0..200_u32 {
+        let mut generators: Vec<_> = (0..20)
+            .map(|n| {
+                Generator::new(move |yielder, ()| (0..3).for_each(|m: u32| yielder.yield_(n * m + round)))
+            })
+            .collect();
+        let started = generators.iter_mut().enumerate().filter(|(n, _)| n % 3 != 0);
+        started.for_each(|(_, generator)| assert_eq!(generator.next(), Some(round)));
+        assert_eq!(Greenlet::new(move |n: u32| n + round).switch(1), round + 1);
+        for (n, generator) in generators.iter_mut().enumerate().filter(|(n, _)| n % 2 == 0) {
+            let last = generator.last();
+            assert_eq!(last, Some(n as u32 * 2 + round));
+        }
+    }
 }
 
 #[test]
@@ -263,6 +688,41 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Panics as it is dropped.
+#[derive(Default)]
+struct Rude {
+    _held: std::sync::Arc<()>,
+}
+
+impl Drop for Rude {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("rude"));
+    }
+}
+
+#[test]
+fn what_is_thrown_and_not_raised_is_dropped_whatever_its_destructor_does() {
+    let held = std::sync::Arc::new(());
+    let on_drop = OnDrop(|| std::panic::resume_unwind(Box::new("unrun")));
+    let mut unstarted = Generator::<(), (), ()>::new(move |_, ()| drop(on_drop));
+    assert_eq!(unstarted.throw(Rude { _held: held.clone() }).unwrap_err().message(), Some("unrun"));
+    let mut suspended = Generator::new(|yielder, ()| yielder.yield_(1));
+    assert_eq!(suspended.next(), Some(1));
+    assert!(refused_in_a_destructor(|| suspended.throw(Rude { _held: held.clone() })));
+    assert_eq!(suspended.next(), None, "it was left as it was");
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+}
+
+/// Whether what is tried is refused where a panic is on its way.
+fn refused_in_a_destructor<T>(mut tried: impl FnMut() -> Result<T, Raised>) -> bool {
+    let mut was_refused = false;
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| was_refused = is_refused_while_unwinding(tried()));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    unwound.is_err() && was_refused
+}
+
 fn is_refused_while_unwinding<T>(tried: Result<T, Raised>) -> bool {
     tried.is_err_and(|raised| matches!(raised.refusal(), Some(SwitchError::Unwinding)))
 }
@@ -271,12 +731,7 @@ fn is_refused_while_unwinding<T>(tried: Result<T, Raised>) -> bool {
 fn a_destructor_does_not_resume_it_while_a_panic_is_on_its_way() {
     let mut generator = Generator::new(|yielder, ()| (0..9).for_each(|n: u32| yielder.yield_(n)));
     assert_eq!(generator.next(), Some(0));
-    let mut was_refused = false;
-    let unwound = catch_unwind(AssertUnwindSafe(|| {
-        let _on_drop = OnDrop(|| was_refused = is_refused_while_unwinding(generator.try_resume(())));
-        std::panic::resume_unwind(Box::new("on its way"));
-    }));
-    assert!(unwound.is_err() && was_refused);
+    assert!(refused_in_a_destructor(|| generator.try_resume(())));
     assert_eq!(generator.next(), Some(1));
 }
 
@@ -297,13 +752,28 @@ fn a_destructor_of_its_body_does_not_yield_while_the_body_unwinds() {
 }
 
 #[test]
+fn a_value_that_its_yield_is_refused_comes_back() {
+    let refused = Rc::new(Cell::new(None));
+    let mut generator = Generator::new({
+        let refused = refused.clone();
+        move |yielder: &Yielder<(), u32>, ()| {
+            let _on_drop = OnDrop(|| refused.set(yielder.try_yield(7).unwrap_err().take_value::<u32>()));
+            std::panic::resume_unwind(Box::new("broken"));
+        }
+    });
+    assert_eq!(generator.try_resume(()).unwrap_err().message(), Some("broken"));
+    assert_eq!(refused.get(), Some(7));
+}
+
+#[test]
 fn a_misuse_is_reported_at_its_place_in_the_users_code() {
     thread_local! {
         static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
     }
     fn misuse(what: &str, f: impl FnOnce()) {
         let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
-        assert_eq!(payload.downcast_ref::<&str>(), Some(&what));
+        let formatted = payload.downcast_ref().map(String::as_str);
+        assert_eq!(payload.downcast_ref().copied().or(formatted), Some(what));
         assert!(PLACE.with(RefCell::take).starts_with("tests"), "{what}");
     }
     std::panic::set_hook(Box::new(|panic| {
@@ -314,33 +784,211 @@ fn a_misuse_is_reported_at_its_place_in_the_users_code() {
     assert_eq!(over.resume(()), Step::Returned(()));
     misuse("the generator is over", || _ = over.resume(()));
     misuse("the generator is over", || _ = over.try_resume(()));
+    misuse("the generator is over", || _ = over.throw("thrown"));
+    let unwinding = SwitchError::Unwinding.to_string();
+    let mut broken = Generator::new({
+        let unwinding = unwinding.clone();
+        move |yielder: &Yielder<(), ()>, ()| {
+            let _on_drop = OnDrop(|| misuse(&unwinding, || yielder.yield_(())));
+            std::panic::resume_unwind(Box::new("broken"));
+        }
+    });
+    assert_eq!(broken.try_resume(()).unwrap_err().message(), Some("broken"));
+    let mut fresh = Generator::new(|_: &Yielder<(), ()>, ()| ());
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| misuse(&unwinding, || _ = fresh.resume(())));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert!(unwound.is_err());
     drop(std::panic::take_hook());
 }
 
-#[test]
-fn only_the_generators_own_greenlet_yields_its_values() {
-    thread_local! {
-        static YIELDER: Cell<*const Yielder<(), u32>> = const { Cell::new(std::ptr::null()) };
-    }
-    let mut generator = Generator::new(move |yielder, ()| {
-        YIELDER.set(yielder);
-        let other = Greenlet::<()>::new(|()| {
-            // SAFETY: the body stands where it lent it, as it waits for this.
-            unsafe { &*YIELDER.get() }.yield_(1);
-        });
-        assert!(other.try_switch(()).unwrap_err().message().unwrap().contains("own greenlet"));
-        yielder.yield_(2);
-    });
-    assert_eq!(generator.next(), Some(2));
-}
+#[cfg(feature = "hub")]
+mod in_a_hub {
+    use std::time::Duration;
 
-#[test]
-fn it_has_the_name_and_the_context_of_its_options() {
-    static COLOUR: Key<&str> = Key::new();
-    COLOUR.set("red");
-    let options = Greenlet::builder().name("painter").context(Context::current());
-    let mut generator = Generator::with_options(options, |yielder, ()| {
-        yielder.yield_((Greenlet::<()>::current().name(), COLOUR.get()));
-    });
-    assert_eq!(generator.next(), Some((Some("painter".to_string()), Some("red"))));
+    use super::*;
+    use greenlet::{TimeoutError, join_all, sleep, spawn, with_timeout, yield_now};
+
+    #[test]
+    fn while_a_body_waits_its_resumer_does_and_others_run() {
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let tasks = ["a", "b"].map(|name| {
+            let order = order.clone();
+            spawn(move || {
+                let generator = Generator::new(|yielder, ()| {
+                    for n in 0..2_u32 {
+                        yield_now();
+                        yielder.yield_(n);
+                    }
+                });
+                generator.for_each(|n| order.borrow_mut().push((name, n)));
+            })
+        });
+        join_all(&tasks, None);
+        assert_eq!(*order.borrow(), [("a", 0), ("b", 0), ("a", 1), ("b", 1)]);
+    }
+
+    #[test]
+    fn a_timeout_of_its_resumer_unwinds_the_body() {
+        let held = Rc::new(());
+        let mut generator = Generator::new({
+            let held = held.clone();
+            move |yielder, ()| {
+                let _held = held;
+                yielder.yield_(1);
+                sleep(Duration::from_secs(3600));
+            }
+        });
+        assert_eq!(generator.next(), Some(1));
+        let timed_out = with_timeout(Duration::from_millis(1), || generator.next());
+        assert_eq!(timed_out, Err(TimeoutError::Elapsed));
+        assert!(generator.is_over());
+        assert_eq!(Rc::strong_count(&held), 1);
+    }
+
+    /// It is started in a task that is gone when it is resumed by others.
+    #[test]
+    fn it_goes_from_task_to_task() {
+        let mut generator = Generator::new(|yielder, ()| {
+            loop {
+                yield_now();
+                yielder.yield_(Greenlet::<()>::current().id());
+            }
+        });
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let task = spawn(move || {
+                let id = generator.next();
+                (Greenlet::<()>::current().id(), id, generator)
+            });
+            let (task_id, id, back) = task.join().unwrap();
+            assert_eq!(id, Some(task_id));
+            generator = back;
+            seen.push(task_id);
+        }
+        assert!(generator.next().is_some_and(|id| !seen.contains(&id)));
+    }
+
+    /// On its way out the body waits, as its dropper.
+    fn dawdler() -> Generator<(), u32, ()> {
+        let mut generator = Generator::new(|yielder, ()| {
+            if yielder.try_yield(1).is_err() {
+                sleep(Duration::from_secs(3600));
+            }
+        });
+        assert_eq!(generator.next(), Some(1));
+        generator
+    }
+
+    #[test]
+    fn a_kill_that_comes_while_a_body_is_unwound_ends_who_unwinds_it() {
+        type End = fn(Generator<(), u32, ()>);
+        let ends: [End; 2] = [drop, |mut generator| generator.close().unwrap()];
+        for end in ends {
+            let went_on = Rc::new(Cell::new(false));
+            let task = spawn({
+                let went_on = went_on.clone();
+                move || {
+                    end(dawdler());
+                    went_on.set(true);
+                }
+            });
+            yield_now();
+            assert!(task.kill_and_wait(None).unwrap());
+            assert!(task.error().unwrap().is_killed() && !went_on.get());
+        }
+    }
+
+    #[test]
+    fn a_timeout_that_comes_while_a_body_is_unwound_is_that_of_who_unwinds_it() {
+        let timed_out = with_timeout(Duration::from_millis(1), || drop(dawdler()));
+        assert_eq!(timed_out, Err(TimeoutError::Elapsed));
+    }
+
+    #[test]
+    fn a_task_that_is_killed_in_a_body_unwinds_it() {
+        let held = Rc::new(());
+        let task = spawn({
+            let held = held.clone();
+            move || {
+                let generator = Generator::new(move |_: &Yielder<(), ()>, ()| {
+                    let _held = held;
+                    sleep(Duration::from_secs(3600));
+                });
+                generator.count()
+            }
+        });
+        yield_now();
+        assert_eq!(Rc::strong_count(&held), 2);
+        assert!(task.kill_and_wait(None).unwrap());
+        assert_eq!(Rc::strong_count(&held), 1);
+    }
+
+    /// What the call waits with is in the hub, which nobody may be there for any more.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_body_may_yield_in_a_call_that_a_signal_or_a_close_ends() {
+        use greenlet::hub::embed::{Ended, OnSignal, close_fd, note_signal, unless_closed, until_signal};
+
+        let closed = 1_000_000;
+        let generator = Rc::new(RefCell::new(Generator::new(move |yielder: &Yielder<(), bool>, ()| {
+            until_signal(OnSignal::End, |signal| {
+                yielder.yield_(signal.has_come());
+                yielder.yield_(signal.has_come());
+            });
+            let ended = unless_closed(closed, || {
+                yielder.yield_(true);
+                Ended::Woken
+            });
+            yielder.yield_(matches!(ended, Ended::Closed));
+        })));
+        // The greenlets that resume it end, and others take their places.
+        let resume = move || {
+            let generator = generator.clone();
+            let next = spawn(move || generator.borrow_mut().next()).join().unwrap();
+            let busy = (0..20_u32).map(|n| spawn(move || [n; 300][n as usize]));
+            assert_eq!(busy.map(|task| task.join().unwrap()).sum::<u32>(), 190);
+            next
+        };
+        assert_eq!(resume(), Some(false));
+        note_signal(false);
+        yield_now();
+        assert_eq!(resume(), Some(true));
+        assert_eq!(resume(), Some(true));
+        close_fd(closed);
+        assert_eq!(resume(), Some(true));
+        assert_eq!(resume(), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_body_that_has_yielded_in_such_a_call_may_be_unwound_when_the_hub_has_ended() {
+        use greenlet::hub::embed::{Ended, OnSignal, unless_closed, until_signal, while_handling};
+
+        thread_local!(static KEPT: RefCell<Vec<Generator<(), (), ()>>> = const { RefCell::new(Vec::new()) });
+        type Body = fn(&Yielder<(), ()>, ());
+        let bodies: [Body; 3] = [
+            |yielder, ()| until_signal(OnSignal::End, |_| yielder.yield_(())),
+            |yielder, ()| {
+                unless_closed(1_000_000, || {
+                    yielder.yield_(());
+                    Ended::Woken
+                });
+            },
+            |yielder, ()| while_handling(|| yielder.yield_(())),
+        ];
+        for body in bodies {
+            std::thread::spawn(move || {
+                // Before the hub, so that it goes later.
+                KEPT.with(|_| ());
+                spawn(|| ()).join().unwrap();
+                let mut generator = Generator::new(body);
+                assert_eq!(generator.next(), Some(()));
+                KEPT.with_borrow_mut(|kept| kept.push(generator));
+            })
+            .join()
+            .unwrap();
+        }
+    }
 }

@@ -1,16 +1,16 @@
-// The base frame of every greenlet: where its first switch lands, where its end leaves from, and
-// where its backtrace goes over to the stack of its parent.
+// The base frame of every stack: where its first switch lands, where its end leaves from, and where its
+// backtrace goes over to the stack of its parent. This is where it begins.
 //
 //   in    x0 = word   x1 = kind
 //
-// The stack as `init_stack` prepares it, and as it stays while the greenlet lives:
+// The stack as `init_stack` prepares it, and as it stays while its owner lives:
 //
 //   top -> +------------------------------------+  16-byte aligned
 //    -8    |  this routine                      |  \  the base's frame record
 //   -16    |  place of the link to the    <- x29 |  /
 //          |  parent's control block            |
 //   -24    |  entry: the function to call       |
-//   -32    |  control block of the greenlet     |
+//   -32    |  owner: its control block          |
 //   -40    |  (padding)                         |  \
 //   -48    |  (padding)                         |   | first: the suspended layout of switch.s.
 //   -56    |  pc = this routine                 |   | An heir of the stack is laid out here, too.
@@ -34,8 +34,8 @@
 // The first switch lands behind the `nop`: if it first has a function called here, by switch_call.s,
 // unwinders take this for the place of a call, and look up the byte before.
 //
-// The entry comes back when the greenlet has ended, with the message for whoever continues, and
-// resume.s, which follows, leaves by a jump. So the call is matched by its return.
+// What follows differs: what is switched to goes on with base_call.s and resume.s, what is entered
+// with base_entered.s, base_call.s and base_return.s. So it may be called, or jumped to through x16.
 
     .cfi_startproc
     .cfi_signal_frame
@@ -53,10 +53,4 @@
     .cfi_undefined x27
     .cfi_undefined x28
     nop
-    hint #36 // bti j
-    sub sp, sp, #16
-    ldr x2, [x29, #-16]
-    mov x3, sp
-    ldr x4, [x29, #-8]
-    blr x4
-    ldr x3, [sp]
+    hint #34 // bti c

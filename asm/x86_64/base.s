@@ -1,15 +1,15 @@
-// The base frame of every greenlet: where its first switch lands, where its end leaves from, and
-// where its backtrace goes over to the stack of its parent.
+// The base frame of every stack: where its first switch lands, where its end leaves from, and where its
+// backtrace goes over to the stack of its parent. This is where it begins.
 //
 //   in    rdi = word   rsi = kind
 //
-// The stack as `init_stack` prepares it, and as it stays while the greenlet lives:
+// The stack as `init_stack` prepares it, and as it stays while its owner lives:
 //
 //   top -> +------------------------------------+  16-byte aligned
 //    -8    |  this routine                      |  \  the base's frame record
 //   -16    |  place of the link to the    <- rbp |  /
 //          |  parent's control block            |
-//   -24    |  control block of the greenlet     |
+//   -24    |  owner: its control block          |
 //   -32    |  entry: the function to call       |
 //   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
 //   -48    |  rip = this routine                |   | An heir of the stack is laid out here, too.
@@ -32,9 +32,8 @@
 // The first switch lands behind the `nop`: if it first has a function called here, by switch_call.s,
 // unwinders take this for the place of a call, and look up the byte before.
 //
-// The entry comes back when the greenlet has ended, with the message for whoever continues, and
-// resume.s, which follows, leaves by a jump. So the call is matched by its return: one that is
-// not would leave the return-stack predictor off by one for good.
+// What follows differs: what is switched to goes on with base_call.s and resume.s, what is entered
+// with base_entered.s, base_call.s and base_return.s.
 
     .cfi_startproc
     .cfi_signal_frame
@@ -48,10 +47,3 @@
     .cfi_undefined r15
     nop
     endbr64
-    sub rsp, 8
-    mov rdx, [rbp - 8]
-    mov rcx, rsp
-    call [rbp - 16]
-    mov rdi, rax
-    mov rsi, rdx
-    mov rcx, [rsp]

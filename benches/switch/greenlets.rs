@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
-use greenlet::{Builder, Generator, Greenlet, Step};
+use greenlet::{Builder, Generator, Greenlet, Step, Yielder};
 
 use crate::rows::*;
 use crate::suite::Contestant;
@@ -94,11 +94,12 @@ fn not_inlined(run: &mut Run) {
 }
 
 fn generator<T: Copy + 'static>(run: &mut Run, mut value: T) {
-    let mut generator = Generator::with_options(options(), |yielder, mut value: T| {
+    let echo = |yielder: &Yielder<T, T>, mut value| {
         loop {
             value = yielder.yield_(value);
         }
-    });
+    };
+    let mut generator: Generator<T, T, ()> = Generator::with_stack_size(STACK, echo).expect("a size");
     run.iter(|| {
         value = match generator.resume(black_box(value)) {
             Step::Yielded(value) => value,

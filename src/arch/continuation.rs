@@ -253,7 +253,7 @@ pub(crate) unsafe fn resume_call(to: &Continuation, message: Message, on_target:
 
 /// The stack pointer of what is not suspended: a backtrace that arrives here finds return
 /// address zero and ends. A debugger ends where it finds that twice: it looks beyond.
-fn nowhere() -> StackPointer {
+pub(super) const fn nowhere() -> StackPointer {
     static END: [usize; 2 * SUSPENDED_WORDS] = [0; 2 * SUSPENDED_WORDS];
     ptr::from_ref(&END).cast_mut().cast()
 }

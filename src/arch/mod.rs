@@ -8,9 +8,11 @@
 //!   target with what it returns.
 //! - [`resume`], [`resume_call`], [`give_way`]: continue the target and give this stack up.
 //! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
+//! - [`Entered`]: a stack that is entered by a call and left by a return, for two that always answer each other.
 //! - `switch_to_base`, `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
 //!   variables are not in the same place, and a call in that other place; where that can be done.
 //! - `thread_base`: where that place is now.
+//! - `stack_pointer`: which stack this is.
 //! - [`FloatControl`]: the floating-point control words, which a switch leaves as they are.
 //!
 //! One file per architecture has them behind the same private interface, and [`sanitizer`] has what
@@ -25,6 +27,7 @@ use std::mem::MaybeUninit;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod continuation;
+mod entered;
 mod sanitizer;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -42,9 +45,10 @@ pub(crate) use continuation::{
 };
 #[cfg(own_tls)]
 pub(crate) use continuation::{resume_call_to_base, switch_call_to_base, switch_to_base};
+pub(crate) use entered::{Caller, Entered};
 #[cfg(own_tls)]
 pub(crate) use imp::{call_on_base, thread_base};
-pub(crate) use imp::{prefetch, valgrind_request};
+pub(crate) use imp::{prefetch, stack_pointer, valgrind_request};
 
 /// What the processor fetches at once, in bytes.
 pub(crate) const CACHE_LINE: usize = 64;
@@ -91,6 +95,11 @@ pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Me
 /// argument. See [`give_way`].
 pub(crate) type Entry =
     unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), &mut StackPointer) -> Message;
+
+/// As [`Entry`], for a stack that is [entered](Entered): the last argument is where it was entered from, and so where
+/// the message is to go in the end.
+pub(crate) type EntryOfEntered =
+    unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), &mut StackPointer, StackPointer) -> Message;
 
 /// The place where a control block has the address of its parent's, which begins with a
 /// [`Continuation`]. Backtraces follow it.

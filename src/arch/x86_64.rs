@@ -4,7 +4,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Entry, FloatControl, Message, OnTarget, ParentLink, StackPointer};
+use super::{Entry, EntryOfEntered, FloatControl, Message, OnTarget, ParentLink, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 3;
@@ -68,6 +68,56 @@ pub(crate) unsafe fn switch_to_base(
         );
     }
     Message { word, kind }
+}
+
+/// Enters the stack suspended at `to`, and returns its message and where it is suspended then: null if it has ended.
+///
+/// # Safety
+///
+/// `to` is the stack pointer of a stack that was laid out to be [entered](init_entered_stack), or was
+/// [left](leave), and that nobody else enters.
+#[inline(always)]
+pub(crate) unsafe fn enter(to: StackPointer, message: Message) -> (Message, StackPointer) {
+    let Message { mut word, mut kind } = message;
+    let left_at;
+    // SAFETY: as in `switch`. The caller vouches for `to`.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/enter.s"),
+            inout("rdi") word,
+            inout("rsi") kind,
+            out("rdx") left_at,
+            inout("rcx") to => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    (Message { word, kind }, left_at)
+}
+
+/// Leaves this stack for who has entered it, and is suspended at `to`. Returns the message of whoever enters it next,
+/// and where that one is suspended.
+///
+/// # Safety
+///
+/// `to` is where this stack was entered from last, which is to be told by this or by the first entry.
+#[inline(always)]
+pub(crate) unsafe fn leave(to: StackPointer, message: Message) -> (Message, StackPointer) {
+    let Message { mut word, mut kind } = message;
+    let entered_from;
+    // SAFETY: as in `switch`. The caller vouches for `to`.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/leave.s"),
+            inout("rdi") word,
+            inout("rsi") kind,
+            out("rdx") entered_from,
+            inout("rcx") to => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    (Message { word, kind }, entered_from)
 }
 
 /// Continues the context suspended at `to` and gives this one up.
@@ -206,29 +256,88 @@ pub(crate) unsafe fn init_stack(
     parent: ParentLink,
     entry: Entry,
 ) -> StackPointer {
+    // SAFETY: the caller's word.
+    unsafe { lay_out(top, owner, parent, entry as usize, base_of_switched as *const () as usize + NOP) }
+}
+
+/// Lays out a stack that calls `entry` when it is [entered](enter) first, and returns its stack pointer.
+///
+/// # Safety
+///
+/// `top` is 16-byte aligned and the writable end of a stack that nobody uses.
+#[inline]
+pub(crate) unsafe fn init_entered_stack(
+    top: NonNull<u8>,
+    owner: *const (),
+    parent: ParentLink,
+    entry: EntryOfEntered,
+) -> StackPointer {
+    // SAFETY: the caller's word.
+    unsafe { lay_out(top, owner, parent, entry as usize, base_of_entered as *const () as usize + NOP) }
+}
+
+/// # Safety
+///
+/// As for [`init_stack`]; `base` is where to land in a base frame that calls such an entry.
+#[inline(always)]
+unsafe fn lay_out(
+    top: NonNull<u8>,
+    owner: *const (),
+    parent: ParentLink,
+    entry: usize,
+    base: usize,
+) -> StackPointer {
     let words = top.cast::<usize>().as_ptr();
-    let base = base as *const () as usize + NOP;
     // SAFETY: the caller vouches for the stack; seven words below its top are part of it.
     unsafe {
         let record = words.sub(2);
         record.write(parent.addr());
         record.add(1).write(base);
         words.sub(3).write(owner.addr());
-        words.sub(4).write(entry as usize);
+        words.sub(4).write(entry);
         words.sub(6).write(base);
         words.sub(7).write(record.addr());
         words.sub(7).cast()
     }
 }
 
-/// The base frame, see `asm/x86_64/base.s`.
+/// The base frame of a stack that is switched to, see `asm/x86_64/base.s`.
 #[unsafe(naked)]
-unsafe extern "sysv64" fn base() {
+unsafe extern "sysv64" fn base_of_switched() {
     naked_asm!(
         include_str!("../../asm/x86_64/base.s"),
+        include_str!("../../asm/x86_64/base_switched.s"),
+        include_str!("../../asm/x86_64/base_call.s"),
         include_str!("../../asm/x86_64/resume.s"),
         ".cfi_endproc",
     )
+}
+
+/// The base frame of a stack that is entered.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn base_of_entered() {
+    naked_asm!(
+        include_str!("../../asm/x86_64/base.s"),
+        include_str!("../../asm/x86_64/base_entered.s"),
+        include_str!("../../asm/x86_64/base_call.s"),
+        include_str!("../../asm/x86_64/base_return.s"),
+        ".cfi_endproc",
+    )
+}
+
+/// An address in the frame of the caller.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let place;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/stack_pointer.s"),
+            place = out(reg) place,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+    place
 }
 
 pub(super) fn save_float_control(words: &mut FloatControl) {

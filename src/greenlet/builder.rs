@@ -204,13 +204,6 @@ impl<T: 'static> Builder<T> {
         greenlet
     }
 
-    /// Makes a greenlet whose body leaves its result elsewhere: it ends as one that was killed.
-    pub(crate) fn build_exiting<F: FnOnce(T) + 'static>(self, body: F) -> Greenlet<T> {
-        let greenlet = self.build_without_body();
-        greenlet.core().set_body(body, const { &BodyType::exiting::<T, F>() });
-        greenlet
-    }
-
     /// Makes the greenlet, see [`Greenlet::without_body`].
     // In the caller, who knows what was not asked for: of that nothing is left then.
     #[inline(always)]

@@ -80,11 +80,16 @@
 //! is_shared::<greenlet::WeakGreenlet<()>>();
 //! ```
 //!
-//! Nor is a generator, which is a greenlet inside:
+//! Nor is a generator, whose body may hold handles, nor what that yields by:
 //!
 //! ```compile_fail,E0277
 //! fn crosses_threads<T: Send>() {}
 //! crosses_threads::<greenlet::Generator<(), (), ()>>();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn crosses_threads<T: Send>() {}
+//! crosses_threads::<&greenlet::Yielder<(), ()>>();
 //! ```
 //!
 //! Nor is a builder, which may hold a parent:
@@ -292,37 +297,7 @@
 //! }
 //! ```
 //!
-//! Nor do those of generators and of local data:
-//!
-//! ```compile_fail,E0308
-//! use greenlet::Generator;
-//!
-//! type General = for<'a> fn(&'a str);
-//! type Special = fn(&'static str);
-//! fn specialise(g: Generator<(), General, ()>) -> Generator<(), Special, ()> {
-//!     g
-//! }
-//! ```
-//!
-//! ```compile_fail,E0308
-//! use greenlet::Yielder;
-//!
-//! type General = for<'a> fn(&'a str);
-//! type Special = fn(&'static str);
-//! fn generalise(y: &Yielder<(), Special>) -> &Yielder<(), General> {
-//!     y
-//! }
-//! ```
-//!
-//! ```compile_fail,E0308
-//! use greenlet::Yielder;
-//!
-//! type General = for<'a> fn(&'a str);
-//! type Special = fn(&'static str);
-//! fn specialise(y: &Yielder<General, ()>) -> &Yielder<Special, ()> {
-//!     y
-//! }
-//! ```
+//! Nor do those of local data:
 //!
 //! ```compile_fail,E0308
 //! use greenlet::LocalKey;

@@ -285,11 +285,6 @@ impl BodyType {
     pub(crate) const fn returning<T: 'static, F: FnOnce(T) -> T>() -> Self {
         Self { value: Tag::of::<T>(), run: life::run::<T, F>, drop: drop_stored::<F> }
     }
-
-    /// Of a body that is given a T and leaves its result elsewhere.
-    pub(crate) const fn exiting<T: 'static, F: FnOnce(T)>() -> Self {
-        Self { value: Tag::of::<T>(), run: life::run_to_exit::<T, F>, drop: drop_stored::<F> }
-    }
 }
 
 const fn fits_inline<F>() -> bool {

@@ -46,6 +46,11 @@ pub(crate) fn keep(core: NonNull<Core>) -> Kept {
 }
 
 impl Kept {
+    #[cfg(all(feature = "hub", target_os = "linux"))]
+    pub(crate) fn core(&self) -> NonNull<Core> {
+        self.0
+    }
+
     /// Gives the count up, of a greenlet that is about to be current. What runs needs none; but who runs shows
     /// only when its storage is in force, and until then it looks suspended.
     #[inline]

@@ -28,7 +28,13 @@ pub enum SwitchError {
     Abandoned,
     /// The program was built with `panic = "abort"`, so nothing can be raised in a greenlet.
     CannotUnwind,
+    /// A [generator](super::Generator) was started in other thread-local storage: by a greenlet that has some to itself,
+    /// or by others than that. Its body may hold references into it, as into that of another thread.
+    OtherStorage,
 }
+
+/// Of a generator.
+const OTHER_STORAGE: &str = "the generator was started in the thread-local storage of others";
 
 impl SwitchError {
     pub(crate) fn wrong_type<T>() -> Self {
@@ -50,6 +56,7 @@ impl fmt::Display for SwitchError {
             Self::Abandoned => f.write_str("the greenlet refused to be unwound and is never continued"),
             Self::ThreadEnding => f.write_str("a switch was attempted while this thread ends"),
             Self::CannotUnwind => f.write_str("built with panic = \"abort\": greenlets cannot be unwound"),
+            Self::OtherStorage => f.write_str(OTHER_STORAGE),
         }
     }
 }
@@ -84,24 +91,28 @@ impl fmt::Display for ParentError {
 
 impl std::error::Error for ParentError {}
 
-/// Why [`Greenlet::kill`](super::Greenlet::kill) did not end in a quiet death.
+/// Why [`Greenlet::kill`](super::Greenlet::kill) or [`Generator::close`](super::Generator::close) did not end in a quiet
+/// death.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KillError {
-    /// The body caught [`GreenletExit`](super::GreenletExit) and switched away: it lives.
+    /// The body caught [`GreenletExit`](super::GreenletExit) and switched away, or yielded: it lives.
     Refused,
-    /// The greenlet is dead, but a destructor or a handler on its stack panicked with this.
+    /// It is dead, but a destructor or a handler on its stack panicked with this.
     Panicked(super::Raised),
     /// The program was built with `panic = "abort"`.
     CannotUnwind,
+    /// A generator was started in other thread-local storage, see [`SwitchError::OtherStorage`]: it lives.
+    OtherStorage,
 }
 
 impl fmt::Display for KillError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("the greenlet refused to die"),
+            Self::Refused => f.write_str("it refused to die"),
             Self::Panicked(raised) => write!(f, "while it was being killed, {raised}"),
             Self::CannotUnwind => SwitchError::CannotUnwind.fmt(f),
+            Self::OtherStorage => f.write_str(OTHER_STORAGE),
         }
     }
 }

@@ -17,12 +17,12 @@ use super::parcel::{self, Parcel};
 use super::raised::Raised;
 use super::storage::{OwnStorage, WhoIsNext, end_storage};
 use super::tag::{Tag, Wake};
-use super::thread::current;
+use super::thread::{Thread, current};
 use super::trace::EventKind;
 use super::words::{self, fast_current, set_fast_current};
 use crate::arch::{self, Continuation, Message, StackPointer};
 use crate::report::{Report, ReportKind};
-use crate::stack::{Stack, StackError};
+use crate::stack::{SizeClass, Stack, StackError};
 
 /// Whether this build can raise anything in another greenlet.
 pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
@@ -87,17 +87,33 @@ pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
     if let Some(stack) = core.stack.get() {
         return Ok(stack);
     }
-    let stack = match core.thread().stacks().take_used(core.class.get()) {
-        Some(used) => used,
-        None => carve_stack(core)?,
-    };
+    let stack = take_stack(core.thread(), core.class.get())?;
     core.stack.set(Some(stack));
     Ok(stack)
 }
 
+/// As [`reserve_stack`], if that takes no new one. Says whether it did.
+#[cfg(feature = "hub")]
+#[inline]
+pub(crate) fn reserve_used_stack(core: &Core) -> bool {
+    if core.stack.get().is_none() {
+        core.stack.set(core.thread().stacks().take_used(core.class.get()));
+    }
+    core.stack.get().is_some()
+}
+
+/// A stack of the thread's, used or new.
+#[inline]
+pub(crate) fn take_stack(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
+    match thread.stacks().take_used(class) {
+        Some(used) => Ok(used),
+        None => carve_stack(thread, class),
+    }
+}
+
 #[cold]
-fn carve_stack(core: &Core) -> Result<Stack, StackError> {
-    words::without_waiting(|| core.thread().stacks().carve(core.class.get()))
+fn carve_stack(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
+    words::without_waiting(|| thread.stacks().carve(class))
 }
 
 /// What the base frame of a greenlet with a body of type F calls: runs the body and ends the
@@ -123,26 +139,6 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
         Ok(Err(result)) => finish(core, Ok(result)),
         Err(raised) => finish::<T>(core, Err(raised)),
     };
-    // SAFETY: the caller's word.
-    unsafe { departure.begin(target) }
-}
-
-/// As [`run`], for a body that leaves its result elsewhere: it ends as one that was killed.
-///
-/// # Safety
-///
-/// As for [`run`].
-pub(crate) unsafe extern "C" fn run_to_exit<T: 'static, F: FnOnce(T)>(
-    word: MaybeUninit<usize>,
-    kind: usize,
-    core: *const (),
-    target: &mut StackPointer,
-) -> Message {
-    // SAFETY: the caller's word; what is current is alive.
-    let core: &Core = unsafe { &*core.cast() };
-    // SAFETY: the caller's word.
-    let content = unsafe { call_body::<T, (), F>(core, Message { word, kind }) };
-    let departure = finish::<T>(core, Err(content.map_or_else(|raised| raised, |()| Raised::exit())));
     // SAFETY: the caller's word.
     unsafe { departure.begin(target) }
 }
@@ -217,7 +213,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     end(core);
     set_fast_current(next);
     let slot = MaybeUninit::new(result);
-    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    let message = parcel::packed(&slot);
     if schedules && core.refs.get() == 0 {
         free(NonNull::from(core));
     }

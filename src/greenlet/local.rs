@@ -4,14 +4,15 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
+use std::rc::Rc;
 
 use super::thread;
 
 /// A key to data of which each greenlet has its own, declared by [`local!`](crate::local).
 ///
 /// The data is made when a greenlet first uses the key, and dropped on its stack when the greenlet
-/// ends, the youngest first. Semantics: gevent's `local`, in the manner of
+/// ends, the youngest first; what a suspended [generator](crate::Generator) is using then is dropped when that is done
+/// with it. Semantics: gevent's `local`, in the manner of
 /// [`std::thread::LocalKey`].
 pub struct LocalKey<T: 'static> {
     /// Makes the first value. The key's address is its identity, and this makes it take room.
@@ -59,10 +60,8 @@ impl<T: 'static> LocalKey<T> {
         // SAFETY: the current greenlet is alive.
         let locals = &unsafe { core.as_ref() }.extras_or_new().locals;
         let key = std::ptr::from_ref(self).addr();
-        let value = locals.find(key).unwrap_or_else(|| locals.insert(key, Box::new((self.init)())));
-        // SAFETY: a value stays where it is until its greenlet ends, and this is that greenlet, so
-        // `f` is over by then.
-        let value = unsafe { value.as_ref() };
+        // Where `f` is part of a generator's body, the greenlet may end while that is suspended.
+        let value = locals.find(key).unwrap_or_else(|| locals.insert(key, Rc::new((self.init)())));
         f(value.downcast_ref().expect("a key's address tells its type"))
     }
 }
@@ -76,18 +75,17 @@ impl<T: 'static> std::fmt::Debug for LocalKey<T> {
 /// The local data of one greenlet, in the order in which it was made.
 #[derive(Default)]
 pub(crate) struct Locals {
-    values: RefCell<Vec<(usize, Box<dyn Any>)>>,
+    values: RefCell<Vec<(usize, Rc<dyn Any>)>>,
 }
 
 impl Locals {
-    fn find(&self, key: usize) -> Option<NonNull<dyn Any>> {
-        self.values.borrow().iter().find(|(of, _)| *of == key).map(|(_, value)| NonNull::from(&**value))
+    fn find(&self, key: usize) -> Option<Rc<dyn Any>> {
+        self.values.borrow().iter().find(|(of, _)| *of == key).map(|(_, value)| value.clone())
     }
 
-    fn insert(&self, key: usize, value: Box<dyn Any>) -> NonNull<dyn Any> {
-        let address = NonNull::from(&*value);
-        self.values.borrow_mut().push((key, value));
-        address
+    fn insert(&self, key: usize, value: Rc<dyn Any>) -> Rc<dyn Any> {
+        self.values.borrow_mut().push((key, value.clone()));
+        value
     }
 
     /// Drops all values, the youngest first, those included that destructors make on the way.

@@ -46,7 +46,7 @@ pub use generator::{Generator, Step, Yielder};
 pub use local::LocalKey;
 #[cfg(feature = "hub")]
 pub(crate) use raised::payload_message;
-pub use raised::{GreenletExit, Raised};
+pub use raised::{GeneratorExit, GreenletExit, Raised};
 #[cfg(feature = "own-tls")]
 pub use storage::set_own_tls_by_default;
 pub use thread::{trim_stacks, unwind_all};
@@ -54,7 +54,6 @@ pub use weak::WeakGreenlet;
 
 use self::core::{BodyType, Core, Phase};
 use self::switching::Landing;
-use self::tag::Tag;
 
 /// A handle to a greenlet: a function with a stack of its own.
 ///
@@ -298,9 +297,6 @@ impl<T: 'static> Greenlet<T> {
             ancestor = this.parent();
         }
         counting::retain(parent.core);
-        if core.waits_for.get().is_resumer() {
-            core.waits_for.set(Tag::resumer(parent.core()));
-        }
         if let Some(old) = core.parent.replace(Some(parent.core)) {
             counting::release(old);
         }
@@ -348,13 +344,6 @@ impl<T: 'static> Greenlet<T> {
     pub fn cast<U: 'static>(&self) -> Greenlet<U> {
         counting::retain(self.core);
         Greenlet { core: self.core, value: PhantomData }
-    }
-
-    /// Does what dropping the last handle does, if the greenlet is suspended.
-    fn unwind_where_it_waits(&self) {
-        if self.state() == State::Suspended {
-            unwind::unwind_or_abandon(self.core, false);
-        }
     }
 
     /// A handle that takes over a count.

@@ -41,6 +41,12 @@ pub(crate) fn pack<T>(slot: &MaybeUninit<T>) -> MaybeUninit<usize> {
     }
 }
 
+/// The message with the value in `slot`, see [`pack`].
+#[inline(always)]
+pub(crate) fn packed<T>(slot: &MaybeUninit<T>) -> Message {
+    Message { word: pack(slot), kind: VALUE }
+}
+
 /// The value of a message of kind [`VALUE`].
 ///
 /// # Safety
@@ -77,9 +83,20 @@ pub(crate) unsafe fn open<T>(message: Message) -> Result<T, Raised> {
                 unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<T>(message.word.assume_init())) };
             Ok(*value)
         }
-        // SAFETY: the caller's word; `seal` made it from a Raised.
-        _ => Err(unsafe { Raised::from_word(message.word) }),
+        // SAFETY: the caller's word.
+        _ => Err(unsafe { open_raised(message) }),
     }
+}
+
+/// What a message holds that is raised where it lands.
+///
+/// # Safety
+///
+/// It was made by [`raised`], and is used once.
+pub(crate) unsafe fn open_raised(message: Message) -> Raised {
+    debug_assert_eq!(message.kind, RAISED);
+    // SAFETY: the caller's word.
+    unsafe { Raised::from_word(message.word) }
 }
 
 /// What a message for one who waits for anything holds: nothing, or a value to be dropped.
@@ -97,8 +114,8 @@ pub(crate) unsafe fn open_unwanted(message: Message) -> Result<Option<Box<dyn An
             };
             Ok(Some(*value))
         }
-        // SAFETY: the caller's word; `raised` made it.
-        _ => Err(unsafe { Raised::from_word(message.word) }),
+        // SAFETY: the caller's word.
+        _ => Err(unsafe { open_raised(message) }),
     }
 }
 
@@ -156,11 +173,9 @@ impl<T: 'static> Parcel<T> {
             (Err(raised), _) => self::raised(raised),
             (Ok(value), Some(slot)) => {
                 slot.write(value);
-                Message { word: pack(slot), kind: VALUE }
+                packed(slot)
             }
-            (Ok(value), None) if fits_in_word::<T>() => {
-                Message { word: pack(&MaybeUninit::new(value)), kind: VALUE }
-            }
+            (Ok(value), None) if fits_in_word::<T>() => packed(&MaybeUninit::new(value)),
             (Ok(value), None) => Message {
                 word: MaybeUninit::new(Box::into_raw(Box::new(value)).expose_provenance()),
                 kind: BOXED,

@@ -16,6 +16,12 @@ use crate::report;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GreenletExit;
 
+/// The payload that unwinds a [generator](super::Generator) which is closed or dropped, as in Python.
+///
+/// As with [`GreenletExit`]: a body that catches it is to return.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GeneratorExit;
+
 /// What a switch brought instead of a value: a panic, a kill, or the refusal to switch at all.
 ///
 /// Returned by [`Greenlet::try_switch`](super::Greenlet::try_switch) and its kin;
@@ -31,6 +37,10 @@ enum Error {
 impl Raised {
     pub(crate) fn exit() -> Self {
         Self(None)
+    }
+
+    pub(crate) fn generator_exit() -> Self {
+        Self::of(Error::Panic(Box::new(GeneratorExit)))
     }
 
     /// From the payload of a panic; that of a kill becomes one again.
@@ -51,6 +61,11 @@ impl Raised {
     /// Whether a greenlet ended because it was killed ([`GreenletExit`]).
     pub fn is_exit(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether a generator is to end because it was closed or dropped ([`GeneratorExit`]).
+    pub fn is_generator_exit(&self) -> bool {
+        matches!(self.0.as_deref(), Some(Error::Panic(payload)) if payload.is::<GeneratorExit>())
     }
 
     /// Why the switch was refused, if it was. Nothing has moved in that case.
@@ -150,6 +165,7 @@ impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_deref() {
             None => f.write_str("the greenlet was killed"),
+            Some(_) if self.is_generator_exit() => f.write_str("the generator was closed"),
             Some(Error::Panic(payload)) => match payload_message(&**payload) {
                 Some(message) => write!(f, "the greenlet panicked: {message}"),
                 None => f.write_str("the greenlet panicked"),

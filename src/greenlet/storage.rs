@@ -68,7 +68,7 @@ impl Place {
 static OWN_BY_DEFAULT: AtomicBool = AtomicBool::new(false);
 
 /// Decides, for the whole process, whether greenlets have thread-local storage of their own from now on
-/// where their [builder](crate::Builder::own_tls) says nothing of it: tasks, generators and all others that
+/// where their [builder](crate::Builder::own_tls) says nothing of it: tasks and all others that
 /// are made after the call, by whatever function. At first they share that of their thread.
 ///
 /// It is for a program, or for what makes code cooperative that was written for threads, as

@@ -68,7 +68,7 @@ unsafe fn transfer_across<S: 'static, W: 'static>(target: NonNull<Core>, value: 
         return Landing::NotPlain(value);
     };
     let slot = MaybeUninit::new(value);
-    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    let message = parcel::packed(&slot);
     // SAFETY: as in `transfer_from`; the base was told for this target.
     unsafe {
         let (me, to) = (me.as_ref(), target.as_ref());
@@ -131,12 +131,12 @@ pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
 ///
 /// `me` is the [`fast_current`] greenlet. `to` is suspended, takes an S, and the caller holds a count on it.
 #[inline(always)]
-pub(crate) unsafe fn hand_over<S, W>(me: &Core, to: &Core, waits_for: Tag, value: S) -> Landing<S, W> {
+unsafe fn hand_over<S, W>(me: &Core, to: &Core, waits_for: Tag, value: S) -> Landing<S, W> {
     // In this order: the switch begins with a store beside the second.
     set_fast_current(to);
     me.waits_for.set(waits_for);
     let slot = MaybeUninit::new(value);
-    let message = Message { word: parcel::pack(&slot), kind: parcel::VALUE };
+    let message = parcel::packed(&slot);
     // SAFETY: the caller's word. `me` stays where it is: who is suspended is kept by a count or unwound,
     // never just freed.
     let landed = unsafe { arch::switch(&me.continuation, &to.continuation, message) };
@@ -150,7 +150,7 @@ pub(crate) unsafe fn hand_over<S, W>(me: &Core, to: &Core, waits_for: Tag, value
 ///
 /// The message has just landed where a W is waited for.
 #[inline(always)]
-unsafe fn landing<S, W>(landed: Message) -> Landing<S, W> {
+pub(crate) unsafe fn landing<S, W>(landed: Message) -> Landing<S, W> {
     if landed.kind == parcel::VALUE {
         // SAFETY: whoever switched here saw that this greenlet waits for a W.
         Landing::Value(unsafe { parcel::unpack(landed.word) })

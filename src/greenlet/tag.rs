@@ -3,18 +3,13 @@
 //! A tag of a type is the address of a constant that holds a [`TypeId`]. Equal addresses therefore mean
 //! equal types. The reverse need not hold where the linker did not merge two copies of the constant, so a
 //! difference is looked at closely, off the fast path.
-//!
-//! Any other tag is the address of a control block. What tells them apart is the lowest bit, which is set
-//! in the former: there the linker adds it, and the processor has nothing to add.
 
 use std::any::TypeId;
 use std::ptr;
 
-use super::core::Core;
-
 /// A type of value, or something that no value is.
 #[derive(Clone, Copy)]
-pub(crate) struct Tag(*const u8);
+pub(crate) struct Tag(&'static TypeId);
 
 /// What a greenlet that waits in a scheduler is switched to with. Only the scheduler can send one.
 pub(crate) struct Wake;
@@ -31,43 +26,27 @@ static ANYTHING: TypeId = TypeId::of::<Anything>();
 
 impl Tag {
     /// It is unstarted or dead: there is no pending switch. To be compared by [`is`](Self::is).
-    pub(crate) const NOTHING: Self = Self::at(&NOTHING);
+    pub(crate) const NOTHING: Self = Self(&NOTHING);
     /// It waits for a greenlet to unwind, and takes whatever brings control back. To be compared by
     /// [`is`](Self::is).
-    pub(crate) const ANYTHING: Self = Self::at(&ANYTHING);
+    pub(crate) const ANYTHING: Self = Self(&ANYTHING);
     /// It waits in a scheduler, and a result that a child leaves is not what it waits for.
     pub(crate) const PARKED: Self = Self::of::<Wake>();
 
     #[inline(always)]
-    const fn at(constant: &'static TypeId) -> Self {
-        Self(ptr::from_ref(constant).cast::<u8>().wrapping_add(1))
-    }
-
-    #[inline(always)]
     pub(crate) const fn of<T: 'static>() -> Self {
-        Self::at(const { &TypeId::of::<T>() })
-    }
-
-    /// A generator waits in its yield for this one, its parent. To be compared by [`is`](Self::is).
-    #[inline(always)]
-    pub(crate) const fn resumer(parent: *const Core) -> Self {
-        Self(parent.cast())
-    }
-
-    /// Whether it is of a generator that waits in its yield.
-    pub(crate) fn is_resumer(self) -> bool {
-        self.0.addr() & 1 == 0
+        Self(const { &TypeId::of::<T>() })
     }
 
     /// Equal to [`of`](Self::of), and not the same: for a greenlet that only the slow path may continue.
     pub(crate) const fn slow<T: 'static>() -> Self {
-        Self::at(const { &Other(TypeId::of::<T>(), [0; 1]).0 })
+        Self(const { &Other(TypeId::of::<T>(), [0; 1]).0 })
     }
 
     /// Equal to [`of`](Self::of), and not the same: for a greenlet with thread-local storage of its own, and
     /// nothing else to be seen to.
     pub(crate) const fn apart<T: 'static>() -> Self {
-        Self::at(const { &Other(TypeId::of::<T>(), [0; 2]).0 })
+        Self(const { &Other(TypeId::of::<T>(), [0; 2]).0 })
     }
 
     /// Whether both are the same address: the fast path's question.
@@ -75,15 +54,10 @@ impl Tag {
     pub(crate) fn is(self, other: Self) -> bool {
         ptr::eq(self.0, other.0)
     }
-
-    fn type_id(self) -> Option<&'static TypeId> {
-        // SAFETY: the lowest bit is set only by `at`, in the address of such a constant.
-        (!self.is_resumer()).then(|| unsafe { &*self.0.wrapping_sub(1).cast() })
-    }
 }
 
 impl PartialEq for Tag {
     fn eq(&self, other: &Self) -> bool {
-        self.is(*other) || self.type_id().is_some_and(|this| Some(this) == other.type_id())
+        self.is(*other) || self.0 == other.0
     }
 }

@@ -493,18 +493,23 @@ impl Drop for AtExit {
 fn overflown(fault: &Fault) -> Option<Overflown> {
     // SAFETY: the current greenlet is alive.
     let current = unsafe { existing_current()?.as_ref() };
-    let hit = |core: &Core| core.stack.get().is_some_and(|stack| fault.is_in_guard_of(stack));
-    let core = if hit(current) {
-        current
-    } else if fault.is_near_the_stack_pointer() {
-        // In the middle of a switch it is the next greenlet that is current. Where the stack pointer is
-        // tells an overflow from a write beyond the end of the neighbouring stack.
-        let left = |core: &Core| hit(core) && core.stack.get().is_some_and(|stack| fault.ran_on(stack));
-        // SAFETY: found in use.
-        unsafe { current.thread().arena.find(&mut 0, left)?.as_ref() }
-    } else {
-        return None;
+    let thread = current.thread();
+    let stack = thread.stacks.stack_around(fault.address).filter(|stack| fault.is_in_guard_of(*stack))?;
+    let is_on_it = |core: &Core| core.stack.get().is_some_and(|its| its.guard() == stack.guard());
+    let report = |core: &Core, in_generator| {
+        Some(Overflown { stack, id: core.id.get(), name: core.name().map(NonNull::from), in_generator })
     };
-    let name = core.name().map(NonNull::from);
-    Some(Overflown { stack: core.stack.get()?, id: core.id.get(), name })
+    if is_on_it(current) {
+        return report(current, false);
+    }
+    // Where the stack pointer is tells an overflow from a write beyond the end of the neighbouring stack.
+    if !(fault.is_near_the_stack_pointer() && fault.ran_on(stack)) {
+        return None;
+    }
+    // In the middle of a switch it is the next greenlet that is current.
+    match thread.arena.find(&mut 0, is_on_it) {
+        // SAFETY: found in use.
+        Some(left) => report(unsafe { left.as_ref() }, false),
+        None => report(current, true),
+    }
 }

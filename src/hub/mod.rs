@@ -33,6 +33,8 @@
 //! assert!(text.starts_with("LoopExit") && text.contains("greenlet 0: an event"));
 //! ```
 
+#[cfg(target_os = "linux")]
+mod call;
 mod counted;
 #[cfg(target_os = "linux")]
 pub mod embed;
@@ -141,6 +143,9 @@ pub(crate) struct Hub {
     /// How many greenlets wait for a [`Sleeper`](embed::Sleeper) to be woken.
     #[cfg(target_os = "linux")]
     sleepers: Cell<usize>,
+    /// How many [calls](call) of somebody else's code use this.
+    #[cfg(target_os = "linux")]
+    calls: Cell<usize>,
     /// How many signal handlers run on this thread, each within the one before.
     #[cfg(target_os = "linux")]
     handlers: Cell<usize>,
@@ -282,6 +287,8 @@ impl Hub {
             signals: signals::SignalWaiters::default(),
             #[cfg(target_os = "linux")]
             sleepers: Cell::new(0),
+            #[cfg(target_os = "linux")]
+            calls: Cell::new(0),
             #[cfg(target_os = "linux")]
             handlers: Cell::new(0),
             #[cfg(target_os = "linux")]

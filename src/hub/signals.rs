@@ -79,10 +79,11 @@ pub fn until_signal<R>(on_signal: OnSignal, call: impl FnOnce(&Signal<'_>) -> R)
         OnSignal::Restart => &hub.signals.restart,
         OnSignal::End => &hub.signals.end,
     };
+    let entered = hub.enter_call();
     let node = Node::new(());
     // SAFETY: the node is borrowed, and so stays where it is, until the place is dropped, when this function
-    // ends; its greenlet is the one that runs this function.
-    let _place = unsafe { Place::in_queue(waiters, &node, hub.current(), &|| ()) };
+    // ends; so do the count and the hub.
+    let _place = unsafe { Place::in_queue_kept(waiters, &node, entered.greenlet(), &|| ()) };
     call(&Signal(Some(&node)))
 }
 
@@ -101,7 +102,9 @@ pub fn note_signal(restarts: bool) {
 ///
 /// It has to return. After one that is left by `siglongjmp` nobody waits on this thread any more.
 pub fn while_handling<R>(handler: impl FnOnce() -> R) -> R {
-    let _counted = existing().map(|hub| OneMore::of(&hub.handlers));
+    let hub = existing();
+    let _entered = hub.map(|hub| OneMore::of(&hub.calls));
+    let _counted = hub.map(|hub| OneMore::of(&hub.handlers));
     handler()
 }
 

@@ -10,6 +10,9 @@ use std::ptr::{self, NonNull};
 use super::{Fiber, Hub, watch};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::arch::prefetch;
+use crate::greenlet::core::Core;
+#[cfg(target_os = "linux")]
+use crate::greenlet::counting::Kept;
 
 /// A queue of parked greenlets. Each may have brought something for whoever wakes it.
 pub(crate) struct WaitQueue<C = ()> {
@@ -45,6 +48,9 @@ struct Link {
 enum Waiter {
     Nobody,
     Fiber(NonNull<Fiber>),
+    /// Who may end while the node is still in its queue, see [`WaitQueue::enter_kept`].
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "calls of other code are Linux's"))]
+    Kept(NonNull<Core>),
     /// In a [watch](super::Watch), which has a node for each thing.
     Watched(NonNull<watch::Place>),
 }
@@ -76,6 +82,10 @@ impl<C> Node<C> {
         unsafe {
             match self.link.waiter.get() {
                 Waiter::Fiber(fiber) => make_ready(fiber.as_ref()),
+                // One that has ended has no record.
+                Waiter::Kept(core) => {
+                    core.as_ref().record.get().cast::<Fiber>().as_ref().map_or((), make_ready)
+                }
                 Waiter::Watched(place) => place.as_ref().note(make_ready),
                 Waiter::Nobody => {}
             }
@@ -204,6 +214,17 @@ impl<C> WaitQueue<C> {
     #[inline]
     pub(crate) unsafe fn enter(&self, node: &Node<C>, fiber: &Fiber) {
         self.push(node, Waiter::Fiber(NonNull::from(fiber)));
+    }
+
+    /// As [`enter`](Self::enter), for a call of somebody else's code: that may be part of a generator's body, which is
+    /// left in the midst of it, and the greenlet ends meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// Until the node is woken or has [left](Node::leave), it does not move, and the count and the queue are there.
+    #[cfg(target_os = "linux")]
+    pub(super) unsafe fn enter_kept(&self, node: &Node<C>, greenlet: &Kept) {
+        self.push(node, Waiter::Kept(greenlet.core()));
     }
 
     #[inline]
@@ -364,6 +385,23 @@ impl<'a, C> Place<'a, C> {
     ) -> Self {
         // SAFETY: by the caller's word; dropped, this leaves.
         unsafe { queue.enter(node, fiber) };
+        Self { node, pass_on }
+    }
+
+    /// As [`in_queue`](Self::in_queue), for a call of somebody else's code.
+    ///
+    /// # Safety
+    ///
+    /// The node does not move before this is dropped, and this is dropped while the count and the queue are there.
+    #[cfg(target_os = "linux")]
+    pub(super) unsafe fn in_queue_kept(
+        queue: &'a WaitQueue<C>,
+        node: &'a Node<C>,
+        greenlet: &Kept,
+        pass_on: &'a dyn Fn(),
+    ) -> Self {
+        // SAFETY: by the caller's word; dropped, this leaves.
+        unsafe { queue.enter_kept(node, greenlet) };
         Self { node, pass_on }
     }
 

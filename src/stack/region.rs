@@ -84,6 +84,14 @@ impl Region {
         (offset < self.len).then(|| offset / self.class.bytes())
     }
 
+    /// The stack whose slot an address is in, if it is one of these.
+    pub(crate) fn stack_around(&self, address: usize) -> Option<Stack> {
+        let offset = address.wrapping_sub(self.base.addr().get());
+        let end = (offset / self.class.bytes() + 1) * self.class.bytes();
+        // SAFETY: slots that were handed out are inside the mapping.
+        (offset < self.next).then(|| Stack::new(unsafe { self.base.add(end) }, self.class))
+    }
+
     pub(crate) fn slots(&self) -> usize {
         self.len / self.class.bytes()
     }

@@ -1,10 +1,11 @@
 //! Processes that end with greenlets alive, and what is said on the way.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use greenlet::context::Key;
-use greenlet::{Greenlet, SwitchError};
+use greenlet::{Generator, Greenlet, SwitchError, Yielder};
 
 use crate::{isolated, stderr};
 
@@ -80,7 +81,120 @@ fn a_greenlet_that_refuses_to_unwind_is_reported_and_leaked() {
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stderr(&output);
-    assert!(said.contains("greenlet 1 \"stubborn\" is leaked: the greenlet refused to die"), "{said}");
+    assert!(said.contains("greenlet 1 \"stubborn\" is leaked: it refused to die"), "{said}");
+}
+
+#[test]
+fn a_generator_that_refuses_to_unwind_is_reported_and_leaked() {
+    let output = isolated("exit::a_generator_that_refuses_to_unwind_is_reported_and_leaked", || {
+        // What it yields instead of ending panics as well, when it is dropped.
+        struct Rude;
+        impl Drop for Rude {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new("rude"));
+            }
+        }
+        let mut generator = Generator::new(|yielder, ()| {
+            let mut rude = None;
+            while yielder.try_yield(rude.take()).is_err() {
+                rude = Some(Rude);
+            }
+        });
+        assert!(generator.next().unwrap().is_none());
+        let raised = catch_unwind(AssertUnwindSafe(|| drop(generator))).unwrap_err();
+        assert_eq!(raised.downcast_ref(), Some(&"rude"));
+        // Nobody else gets its stack.
+        let sums = (0..100).map(|n| Greenlet::new(move |m: u32| n + m).switch(1));
+        assert_eq!(sums.sum::<u32>(), 99 * 50 + 100);
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("a generator in greenlet 0 is leaked: it refused to die"), "{said}");
+}
+
+#[test]
+fn a_panic_of_a_generator_that_another_panic_drops_is_reported_and_goes_no_further() {
+    let output = isolated(
+        "exit::a_panic_of_a_generator_that_another_panic_drops_is_reported_and_goes_no_further",
+        || {
+            let dropped = catch_unwind(|| {
+                let mut generator = Generator::new(|yielder, ()| {
+                    if yielder.try_yield(()).is_err() {
+                        panic!("on the way out");
+                    }
+                });
+                assert_eq!(generator.next(), Some(()));
+                std::panic::resume_unwind(Box::new("the first one"));
+            });
+            assert_eq!(dropped.unwrap_err().downcast_ref(), Some(&"the first one"));
+        },
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("a generator in greenlet 0, being dropped: the greenlet panicked: on the way"),
+        "{said}"
+    );
+    assert!(!said.contains("is leaked"), "{said}");
+}
+
+#[test]
+fn what_a_generator_panics_with_then_may_panic_as_it_is_dropped() {
+    let output = isolated("exit::what_a_generator_panics_with_then_may_panic_as_it_is_dropped", || {
+        let dropped = catch_unwind(|| {
+            let mut generator = Generator::new(|yielder, ()| {
+                if yielder.try_yield(()).is_err() {
+                    std::panic::resume_unwind(Box::new(Panics("payload")));
+                }
+            });
+            assert_eq!(generator.next(), Some(()));
+            std::panic::resume_unwind(Box::new("the first one"));
+        });
+        assert_eq!(dropped.unwrap_err().downcast_ref(), Some(&"the first one"));
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("a generator in greenlet 0, being dropped: the greenlet panicked"), "{said}");
+}
+
+/// Its body stands there, and it is in a thread-local that is destroyed all the same.
+#[test]
+fn a_process_may_exit_from_within_the_body_of_a_generator() {
+    type Numbers = Generator<(), u32, ()>;
+    thread_local!(static KEPT: RefCell<Option<Numbers>> = const { RefCell::new(None) });
+    fn run(body: impl FnOnce(&Yielder<(), u32>, ()) + 'static) {
+        KEPT.with(|kept| kept.borrow_mut().insert(Generator::new(body)).count());
+    }
+    let name = "exit::a_process_may_exit_from_within_the_body_of_a_generator";
+    let output = isolated(name, || {
+        run(|yielder, ()| {
+            yielder.yield_(1);
+            std::process::exit(7);
+        });
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn a_process_may_exit_while_a_greenlet_waits_in_the_body_of_a_generator() {
+    type Numbers = Generator<(), u32, ()>;
+    thread_local!(static KEPT: RefCell<Option<Numbers>> = const { RefCell::new(None) });
+    let name = "exit::a_process_may_exit_while_a_greenlet_waits_in_the_body_of_a_generator";
+    let output = isolated(name, || {
+        // Before the first greenlet, so that it goes after all of them have been unwound; and later.
+        KEPT.with(|_| ());
+        let root = Greenlet::<()>::current();
+        let body = move |yielder: &Yielder<(), u32>, ()| {
+            yielder.yield_(1);
+            root.switch(());
+        };
+        let waits = Greenlet::new(|()| {
+            _ = KEPT.with(|kept| kept.borrow_mut().insert(Generator::new(body)).count());
+        });
+        waits.switch(());
+        std::process::exit(7);
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use greenlet::{Greenlet, State, SwitchError};
+use greenlet::{Generator, Greenlet, State, Step, SwitchError, Yielder};
 
 use crate::heap::{allocated, meanwhile};
 use crate::{is_emulated, isolated, passes, stderr};
@@ -98,6 +98,64 @@ fn memory_stays_flat_while_suspended_greenlets_are_killed() {
         });
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// One that yields, and then holds something.
+fn resumed_once(n: u32) -> Generator<(), u32, ()> {
+    let mut generator = Generator::with_stack_size(64 * 1024, move |yielder, ()| {
+        let held = Box::new(n);
+        yielder.yield_(n);
+        drop(held);
+    })
+    .unwrap();
+    assert_eq!(generator.next(), Some(n));
+    generator
+}
+
+#[test]
+fn memory_stays_flat_while_generators_come_and_go() {
+    passes("leaks::memory_stays_flat_while_generators_come_and_go", || {
+        assert_flat(CYCLES, |count| {
+            for n in 0..count {
+                assert_eq!(resumed_once(n).next(), None);
+                drop(resumed_once(n));
+                drop(Generator::<(), u32, ()>::new(move |yielder, ()| yielder.yield_(n)));
+            }
+        });
+    });
+}
+
+#[test]
+fn memory_stays_flat_while_threads_use_generators() {
+    passes("leaks::memory_stays_flat_while_threads_use_generators", || {
+        assert_flat(CYCLES / 100, |count| {
+            for n in 0..count {
+                let thread = std::thread::spawn(move || {
+                    let (first, second) = (resumed_once(n), resumed_once(n));
+                    drop((second, first));
+                });
+                thread.join().unwrap();
+            }
+        });
+    });
+}
+
+/// They are in thread-locals that go after the thread's greenlets, and its other stacks.
+#[test]
+fn memory_stays_flat_while_threads_end_before_their_generators() {
+    thread_local!(static LATE: RefCell<Vec<Generator<(), u32, ()>>> = const { RefCell::new(Vec::new()) });
+    passes("leaks::memory_stays_flat_while_threads_end_before_their_generators", || {
+        assert_flat(CYCLES / 100, |count| {
+            for n in 0..count {
+                let thread = std::thread::spawn(move || {
+                    LATE.with(|_| ());
+                    let late = [resumed_once(n), resumed_once(n)];
+                    LATE.with_borrow_mut(|kept| kept.extend(late));
+                });
+                thread.join().unwrap();
+            }
+        });
+    });
 }
 
 // test_leaks.py::TestLeaks::test_untracked_memory_doesnt_increase_unfinished_thread_dealloc_in_thread
@@ -199,6 +257,23 @@ fn a_greenlet_that_cannot_have_a_stack_stays_unstarted_and_may_be_tried_again() 
         assert_eq!(child.switch(1), 2);
     });
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer's own memory counts against the limit")]
+fn a_generator_that_cannot_have_a_stack_stays_unstarted_and_may_be_tried_again() {
+    if is_emulated() || !cfg!(target_os = "linux") {
+        return;
+    }
+    passes("leaks::a_generator_that_cannot_have_a_stack_stays_unstarted_and_may_be_tried_again", || {
+        let mut generator = Generator::with_stack_size(1 << 30, |_: &Yielder<u32, ()>, n| n + 1).unwrap();
+        let before = limit_address_space(512 << 20);
+        let mut refused = generator.try_resume(1).unwrap_err();
+        assert!(matches!(refused.refusal(), Some(SwitchError::Stack(_))), "{refused}");
+        assert_eq!(refused.take_value(), Some(1_u32));
+        limit_address_space(before);
+        assert_eq!(generator.resume(1), Step::Returned(2));
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::sync::Barrier;
 
-use greenlet::{Generator, Greenlet, State};
+use greenlet::{Generator, Greenlet, State, Yielder};
 
 use crate::{isolated, passes, stderr};
 
@@ -67,7 +67,7 @@ pub(crate) fn ended_by(output: &Output, signal: i32) -> bool {
 /// The process said who has overflowed, and aborted.
 fn assert_reports(output: &Output, who: &str) {
     let said = stderr(output);
-    let mut reports = said.lines().filter(|line| line.contains(" has overflowed its stack"));
+    let mut reports = said.lines().filter(|line| line.contains(" has overflowed "));
     assert!(reports.any(|line| line.starts_with(who)), "{said}");
     assert!(ended_by(output, libc::SIGABRT), "{:?} {said}", output.status);
 }
@@ -268,6 +268,70 @@ fn a_write_beyond_the_other_end_is_no_overflow_of_the_neighbour() {
 }
 
 #[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer takes the fault")]
+fn a_read_far_beyond_where_the_body_of_a_generator_stands_is_no_overflow() {
+    let case = "overflow::a_read_far_beyond_where_the_body_of_a_generator_stands_is_no_overflow";
+    let output = isolated(case, || {
+        let mut generator = Generator::with_stack_size(1 << 20, |_: &Yielder<(), ()>, ()| {
+            let mut at = std::ptr::from_ref(&black_box(0_u64));
+            loop {
+                // SAFETY: none: the fault at the end of the stack is what is tested.
+                unsafe { at.read_volatile() };
+                at = at.wrapping_sub(1);
+            }
+        })
+        .unwrap();
+        generator.next();
+    });
+    assert!(!stderr(&output).contains("overflowed"), "{}", stderr(&output));
+    assert!(ended_by(&output, libc::SIGSEGV), "{:?}", output.status);
+}
+
+#[test]
+#[cfg_attr(greenlet_sanitizer, ignore = "a sanitizer takes the fault")]
+fn a_jump_into_a_stack_is_no_overflow() {
+    let output = isolated("overflow::a_jump_into_a_stack_is_no_overflow", || {
+        named("jumps", || {
+            let words = black_box([0_u64; 8]);
+            // SAFETY: none: the fault is what is tested.
+            unsafe { std::mem::transmute::<*const u64, extern "C" fn()>(words.as_ptr())() };
+        })
+        .switch(());
+    });
+    assert!(!stderr(&output).contains("overflowed"), "{}", stderr(&output));
+    assert!(ended_by(&output, libc::SIGSEGV), "{:?}", output.status);
+}
+
+/// A thread that needs more stacks than it has reserved reserves others elsewhere.
+#[test]
+fn one_among_many_who_overflows_is_named() {
+    const MANY: usize = 40;
+    let output = isolated("overflow::one_among_many_who_overflows_is_named", || {
+        for which in [0, MANY - 1] {
+            in_child(|| {
+                let main = Greenlet::<()>::current();
+                let all: Vec<_> = (0..MANY)
+                    .map(|n| {
+                        let main = main.clone();
+                        let g = named(&format!("number {n}"), move || {
+                            main.switch(());
+                            overflow();
+                        });
+                        g.switch(());
+                        g
+                    })
+                    .collect();
+                all[which].switch(());
+            });
+        }
+    });
+    let said = stderr(&output);
+    for which in [0, MANY - 1] {
+        assert!(said.contains(&format!("\"number {which}\" has overflowed its stack")), "{said}");
+    }
+}
+
+#[test]
 fn a_callback_that_overflows_under_a_function_of_c_is_named() {
     let output = isolated("overflow::a_callback_that_overflows_under_a_function_of_c_is_named", || {
         extern "C" fn compare(_: *const libc::c_void, _: *const libc::c_void) -> libc::c_int {
@@ -343,14 +407,30 @@ fn a_frame_of_some_pages_does_not_jump_over_the_guard() {
 }
 
 #[test]
-fn a_generator_has_the_stack_size_of_its_options() {
+fn a_generator_has_the_stack_size_that_it_was_made_with() {
     fn digs(levels: u32) -> u32 {
         let room = black_box([levels as u8; 16 * 1024]);
         u32::from(room[0]) + if levels == 0 { 0 } else { digs(levels - 1) }
     }
-    passes("overflow::a_generator_has_the_stack_size_of_its_options", || {
-        let options = Greenlet::builder().stack_size(64 << 20);
-        let mut sums = Generator::with_options(options, |yielder, ()| yielder.yield_(digs(200)));
+    passes("overflow::a_generator_has_the_stack_size_that_it_was_made_with", || {
+        let mut sums = Generator::with_stack_size(64 << 20, |yielder, ()| yielder.yield_(digs(200))).unwrap();
         assert_eq!(sums.next(), Some(200 * 201 / 2));
     });
+}
+
+#[test]
+fn that_of_a_generator_names_the_greenlet_that_has_resumed_it() {
+    let output = isolated("overflow::that_of_a_generator_names_the_greenlet_that_has_resumed_it", || {
+        let mut generator = Generator::with_stack_size(STACK, |yielder, ()| {
+            yielder.yield_(());
+            overflow();
+        })
+        .unwrap();
+        assert_eq!(generator.next(), Some(()));
+        named("resumer", move || _ = generator.next()).switch(());
+    });
+    assert_reports(&output, "greenlet 1 \"resumer\"");
+    let said = stderr(&output);
+    assert!(said.contains("has overflowed the stack of a generator of 128 KiB"), "{said}");
+    assert!(said.contains("Generator::with_stack_size(256 * 1024)"), "{said}");
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use greenlet::{Builder, Generator, Greenlet, Step, trace};
+use greenlet::{Builder, Generator, Greenlet, KillError, SwitchError, trace};
 
 use crate::{NUMBER, own};
 
@@ -85,18 +85,43 @@ fn hooks_run_in_the_storage_of_who_is_continued() {
     NUMBER.set(1);
 }
 
+/// Its body may hold references into what that greenlet has to itself, and they would dangle.
 #[test]
-fn a_generator_may_have_its_own() {
-    let mut generator = Generator::<(), u32, u32>::with_options(own(), |yielder, ()| {
-        for _ in 0..3 {
-            NUMBER.set(NUMBER.get() * 2);
-            yielder.yield_(NUMBER.get());
+fn a_generator_stays_in_the_storage_that_it_has_started_in() {
+    type Numbers = Generator<(), u32, ()>;
+    fn numbers() -> Numbers {
+        Generator::new(|yielder, ()| {
+            loop {
+                NUMBER.set(NUMBER.get() * 2);
+                yielder.yield_(NUMBER.get());
+            }
+        })
+    }
+    fn refuses(generator: &mut Numbers) -> bool {
+        let is_other = |error: Option<&SwitchError>| matches!(error, Some(SwitchError::OtherStorage));
+        generator.try_resume(()).is_err_and(|raised| is_other(raised.refusal()))
+            && generator.throw("thrown").is_err_and(|raised| is_other(raised.refusal()))
+            && matches!(generator.close(), Err(KillError::OtherStorage))
+    }
+    let (main, shared) = (Greenlet::<()>::current(), Rc::new(RefCell::new([numbers(), numbers()])));
+    let apart = own().build({
+        let shared = shared.clone();
+        move |()| {
+            let next = || shared.borrow_mut()[0].next();
+            assert_eq!((next(), next()), (Some(2), Some(4)));
+            main.switch(());
+            assert_eq!(next(), Some(8));
+            assert!(refuses(&mut shared.borrow_mut()[1]));
+            shared.borrow_mut()[0].close().unwrap();
         }
-        NUMBER.get()
     });
-    let steps: Vec<_> = (0..4).map(|_| generator.resume(())).collect();
-    assert_eq!(steps, [Step::Yielded(2), Step::Yielded(4), Step::Yielded(8), Step::Returned(8)]);
-    assert_eq!(NUMBER.get(), 1);
+    apart.switch(());
+    assert!(refuses(&mut shared.borrow_mut()[0]));
+    assert_eq!(shared.borrow_mut()[1].next(), Some(2));
+    apart.switch(());
+    assert_eq!(shared.borrow_mut()[1].next(), Some(4));
+    assert!(shared.borrow()[0].is_over());
+    NUMBER.set(1);
 }
 
 /// Who waits in a chain of calls.

@@ -92,10 +92,8 @@ impl Shadow {
     }
 
     pub(in crate::arch) fn leave(&self, to: &Self) {
-        // A thread's own stack is learnt when it is left first.
-        if self.bounds.get().size == 0 {
-            self.bounds.set(look_aside(ptr::null_mut()));
-        }
+        // Who runs may be on a stack that was entered since.
+        self.bounds.set(look_aside(ptr::null_mut()));
         bury(&self.relic);
         if to.fake_stack.get().is_null() {
             to.fake_stack.swap(&self.spare);

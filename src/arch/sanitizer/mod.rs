@@ -1,8 +1,8 @@
 //! What the compiler's sanitizers are told of switches.
 //!
 //! Code that is built with a sanitizer assumes that a thread has one stack. A [`Shadow`] is what such
-//! a sanitizer keeps of a [`Continuation`](super::Continuation); one of these files defines it, and `build.rs`
-//! picks it by the flags of the build:
+//! a sanitizer keeps of a [`Continuation`](super::Continuation), or of each of the two sides of an
+//! [`Entered`](super::Entered); one of these files defines it, and `build.rs` picks it by the flags of the build:
 //!
 //! - `none`: no sanitizer. Nothing is kept and nothing is done: a switch is the same instructions as
 //!   if this folder did not exist.
@@ -10,7 +10,7 @@
 //!   moves locals to a *fake stack*, in order to find those that are used after their function returned.
 //! - `thread`: ThreadSanitizer, which remembers what a thread does as one *fiber* or several.
 //!
-//! What happens to a continuation is told by the same calls in all of them:
+//! What happens to such a one is told by the same calls in all of them:
 //!
 //! - `move_to`: it is given a fresh stack;
 //! - `leave`: it is about to be left for another;

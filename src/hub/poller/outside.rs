@@ -14,6 +14,8 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
 use super::{Key, Poller};
+#[cfg(target_os = "linux")]
+use crate::greenlet::counting::Kept;
 use crate::hub::{Fiber, Hub, Node, WaitQueue};
 
 /// Descriptors whose numbers differ by a multiple of this share a queue.
@@ -81,6 +83,21 @@ impl Outside {
             unsafe { self.queue(fd).enter(node, fiber) };
         }
         fd >= 0
+    }
+
+    /// As [`enter`](Self::enter), for a call of somebody else's code.
+    ///
+    /// # Safety
+    ///
+    /// As [`WaitQueue::enter_kept`].
+    #[cfg(target_os = "linux")]
+    unsafe fn enter_kept(&self, node: &Node<Outsider>, greenlet: &Kept) {
+        let fd = node.cargo().fd;
+        if fd >= 0 {
+            self.used.set(true);
+            // SAFETY: the caller's word; the hub stays as long as such a call.
+            unsafe { self.queue(fd).enter_kept(node, greenlet) };
+        }
     }
 
     /// Has everybody look again who waits for the descriptor.
@@ -168,10 +185,11 @@ impl Hub {
     /// has happened, and what `park` returned.
     #[cfg(target_os = "linux")]
     pub(crate) fn wait_unless_closed<R>(&self, fd: RawFd, park: impl FnOnce() -> R) -> (bool, R) {
+        let call = self.enter_call();
         let nodes = [Node::new(Outsider::new((fd, 0)))];
         let _waiting = Leaving(&nodes);
-        // SAFETY: the node is this frame's and borrowed, and so stays where it is, until it has left.
-        unsafe { self.poller.outside.enter(&nodes[0], self.current()) };
+        // SAFETY: the node is this frame's and borrowed, and so stays where it is, until it has left; so does the count.
+        unsafe { self.poller.outside.enter_kept(&nodes[0], call.greenlet()) };
         let returned = park();
         (nodes[0].cargo().is_closed(), returned)
     }

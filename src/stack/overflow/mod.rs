@@ -20,7 +20,7 @@ use super::Stack;
 
 /// A fault of the interrupted thread.
 pub(crate) struct Fault {
-    address: usize,
+    pub(crate) address: usize,
     /// That of the code which has been interrupted, where this system is known to tell it.
     stack_pointer: Option<usize>,
 }
@@ -30,6 +30,8 @@ pub(crate) struct Overflown {
     pub(crate) stack: Stack,
     pub(crate) id: u64,
     pub(crate) name: Option<NonNull<str>>,
+    /// It is the stack of a generator, whose body has run as that greenlet.
+    pub(crate) in_generator: bool,
 }
 
 /// Tells whose stack on the interrupted thread a fault is the overflow of, if it is one.
@@ -71,10 +73,14 @@ impl Overflown {
             // SAFETY: the name belongs to a greenlet that is alive.
             let _ = write!(text, " \"{:.100}\"", unsafe { name.as_ref() });
         }
+        let (what, how) = if self.in_generator {
+            ("the stack of a generator", "Generator::with_stack_size")
+        } else {
+            ("its stack", "Greenlet::builder().stack_size")
+        };
         let _ = write!(
             text,
-            " has overflowed its stack of {kib} KiB.\nGive it more with \
-             Greenlet::builder().stack_size({} * 1024).\nAborting.\n",
+            " has overflowed {what} of {kib} KiB.\nGive it more with {how}({} * 1024).\nAborting.\n",
             2 * kib
         );
         // SAFETY: writes memory of our own. A failure cannot be told to anybody.

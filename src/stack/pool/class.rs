@@ -136,6 +136,11 @@ impl Class {
         unreachable!("a stack comes from a region of its class")
     }
 
+    /// The stack whose slot an address is in, if it is one of these.
+    pub(super) fn stack_around(&self, address: usize) -> Option<Stack> {
+        self.regions.iter().find_map(|reserve| reserve.region.stack_around(address))
+    }
+
     /// Whether so many own memory that some may be for a peak that is over.
     pub(super) fn may_be_past_a_peak(&self) -> bool {
         self.warm >= Self::PEAK
@@ -153,6 +158,12 @@ impl Class {
             self.chill(cold.min(MOST_AT_ONCE), Which::Unwanted);
         }
         self.groups.iter_mut().for_each(Group::begin_epoch);
+    }
+
+    /// Whether there are any that do not wait.
+    pub(super) fn is_in_use(&self) -> bool {
+        let carved: usize = self.regions.iter().map(|reserve| reserve.region.carved()).sum();
+        carved > self.warm + self.cold
     }
 
     /// Returns the memory of all that wait to the system.
@@ -194,8 +205,7 @@ impl Class {
 
 impl Drop for Class {
     fn drop(&mut self) {
-        let carved: usize = self.regions.iter().map(|reserve| reserve.region.carved()).sum();
-        if carved > self.warm + self.cold {
+        if self.is_in_use() {
             // A greenlet that refused to unwind still stands on one of these stacks, and others
             // may hold pointers into it: its memory is never freed.
             self.regions.drain(..).for_each(std::mem::forget);

@@ -72,6 +72,12 @@ impl Pool {
         self.with(stack.class(), |free| free.give_back(stack));
     }
 
+    /// The stack that is around an address, whether somebody uses it or not.
+    pub(crate) fn stack_around(&self, address: usize) -> Option<Stack> {
+        // SAFETY: only looks, while nothing is changed.
+        self.classes.iter().find_map(|class| unsafe { &*class.get() }.stack_around(address))
+    }
+
     /// Returns the memory of every waiting stack to the system; the address space is kept.
     pub(crate) fn trim(&self) {
         self.last.take().into_iter().for_each(|last| self.put_away(last));
@@ -91,11 +97,11 @@ impl Pool {
         self.classes().for_each(Class::end_epoch);
     }
 
-    /// Forgets all stacks. Their memory is freed, unless one of the same class is in use.
+    /// Frees the memory of all stacks, but of those of a class of which one is in use.
     pub(crate) fn clear(&self) {
         self.last.take().into_iter().for_each(|last| self.put_away(last));
-        self.carved.set(0);
-        self.classes().for_each(|class| drop(std::mem::replace(class, Class::new())));
+        let unused = self.classes().filter(|class| !class.is_in_use());
+        unused.for_each(|class| drop(std::mem::replace(class, Class::new())));
     }
 
     #[inline(always)]
@@ -114,6 +120,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        // The last one waits, too, which decides on the fate of its class.
         self.clear();
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use greenlet::{Greenlet, KillError, SwitchError, TimeoutError};
+use greenlet::{Generator, Greenlet, KillError, SwitchError, TimeoutError};
 
 fn main() {
     if cfg!(panic = "unwind") {
@@ -28,6 +28,14 @@ fn main() {
     let suspended = Greenlet::new(move |()| main.switch(()));
     suspended.switch(());
     drop(suspended); // leaked, and reported
+
+    let mut numbers = Generator::new(|yielder, ()| (1..9).for_each(|n: u32| yielder.yield_(n)));
+    assert_eq!((numbers.next(), numbers.next()), (Some(1), Some(2)));
+    let refused = numbers.throw("error").expect_err("nothing can be raised");
+    assert!(matches!(refused.refusal(), Some(SwitchError::CannotUnwind)));
+    assert!(matches!(numbers.close(), Err(KillError::CannotUnwind)));
+    assert_eq!(numbers.next(), Some(3), "it was left as it was");
+    drop(numbers); // leaked, and reported
 
     let sum = greenlet::spawn(|| {
         greenlet::sleep(Duration::from_millis(1));

@@ -54,12 +54,18 @@ fn those_that_serve_connections() {
 }
 
 #[test]
-fn greenlets_and_generators_that_are_switched_by_hand() {
-    patched("made::greenlets_and_generators_that_are_switched_by_hand", || {
+fn those_that_are_switched_by_hand() {
+    patched("made::those_that_are_switched_by_hand", || {
         let root = me();
         Greenlet::new(move |()| assert_ne!(me(), root)).switch(());
+    });
+}
+
+#[test]
+fn not_generators_which_run_as_who_resumes_them() {
+    patched("made::not_generators_which_run_as_who_resumes_them", || {
         let mut ids = Generator::new(|yielder, ()| yielder.yield_(me()));
-        assert_ne!(ids.next(), Some(root));
+        assert_eq!(ids.next(), Some(me()));
     });
 }
 

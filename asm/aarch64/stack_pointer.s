@@ -1,0 +1,5 @@
+// Where this code's stack is.
+//
+//   out   {place}
+
+    mov {place}, sp
