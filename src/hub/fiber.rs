@@ -196,6 +196,14 @@ impl Fiber {
 
     #[inline]
     fn can_start(&self, hub: &Hub, block: &Core) -> bool {
+        self.state.get() != FiberState::Ended && life::reserve_used_stack(block)
+            || self.can_start_otherwise(hub, block)
+    }
+
+    // A call, so that who waits has no room on its stack for what goes wrong here: that is memory in no cache.
+    #[cold]
+    #[inline(never)]
+    fn can_start_otherwise(&self, hub: &Hub, block: &Core) -> bool {
         let why = match self.state.get() {
             FiberState::Ended => Unrun::Ended,
             _ => match life::reserve_stack(block) {
@@ -207,7 +215,6 @@ impl Fiber {
         false
     }
 
-    #[cold]
     fn tell_unrun(&self, hub: &Hub, why: Unrun) {
         assert!(self.is_spawned, "a guest has a stack");
         let (core, call) = (self.core, hub.on_unrun.get().expect("whoever spawns has said what to call"));

@@ -40,7 +40,7 @@ const STAGGER_PLACES: usize = 16;
 const STAGGER_STEP: usize = 64;
 
 /// So many cache lines are worth being fetched before a stack is used: what begins there and soon waits.
-const FIRST_LINES: usize = 8;
+const FIRST_LINES: usize = 11;
 
 /// A stack in use, in one word: where its first frame goes, and its class in the bits that are zero
 /// there. Whoever holds it gives it back to the pool it came from.
