@@ -20,10 +20,11 @@ pub struct Report<'a> {
 #[non_exhaustive]
 pub enum ReportKind {
     /// A greenlet was unwound because its last handle went or its thread ended, and a destructor
-    /// or handler on its stack panicked; or the body of an unstarted one panicked when dropped.
+    /// or handler on its stack panicked; or the body of an unstarted one panicked when dropped. Or a panic
+    /// dropped a [generator](crate::Generator), whose body panicked as well.
     PanickedWhileDropped,
-    /// A greenlet that nothing refers to could not be unwound. Its stack is leaked: others may
-    /// hold pointers into it, so it is never freed.
+    /// A greenlet that nothing refers to, or a generator that was dropped, could not be unwound. Its stack is
+    /// leaked: others may hold pointers into it, so it is never freed.
     Abandoned,
     /// Something was raised in a greenlet, or left for it by a child, when it could not take it: it
     /// waits for something else, or for another greenlet to be unwound.
@@ -46,7 +47,7 @@ impl<'a> Report<'a> {
         self.kind
     }
 
-    /// The greenlet's id, and its name if it has one.
+    /// The greenlet's id, and its name if it has one; of a generator, who has dropped it.
     pub fn greenlet(&self) -> &str {
         self.greenlet
     }

@@ -135,7 +135,7 @@ impl SizeClass {
             .checked_next_power_of_two()
             .map(|size| size.trailing_zeros() as u8)
             .filter(|&class| class <= Self::LARGEST);
-        class.map(Self).ok_or(StackError::too_large(bytes, 1 << Self::LARGEST))
+        class.map(Self).ok_or_else(|| StackError::too_large(bytes, 1 << Self::LARGEST))
     }
 
     #[inline]

@@ -74,7 +74,8 @@ impl Pool {
 
     /// The stack that is around an address, whether somebody uses it or not.
     pub(crate) fn stack_around(&self, address: usize) -> Option<Stack> {
-        // SAFETY: only looks, while nothing is changed.
+        // SAFETY: only looks. The handler of a fault calls this; what changes the lists has called the allocator
+        // before it does, and touches nothing else that may fault.
         self.classes.iter().find_map(|class| unsafe { &*class.get() }.stack_around(address))
     }
 
