@@ -6,7 +6,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{Entry, EntryOfEntered, FloatControl, Message, OnTarget, ParentLink, StackPointer};
+use super::{FloatControl, Message, OnTarget, ParentLink, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 4;
@@ -77,7 +77,7 @@ pub(crate) unsafe fn switch_to_base(
 ///
 /// # Safety
 ///
-/// `to` is the stack pointer of a stack that was laid out to be [entered](init_entered_stack), or was
+/// `to` is the stack pointer of a stack that was laid out with [that base frame](base_of_entered), or was
 /// [left](leave), and that nobody else enters.
 #[inline(always)]
 pub(crate) unsafe fn enter(to: StackPointer, message: Message) -> (Message, StackPointer) {
@@ -245,57 +245,28 @@ pub(crate) fn thread_base() -> *mut u8 {
 /// The length of the instruction that the base frame begins with, and that is not run.
 const NOP: usize = 4;
 
-/// Lays out a stack whose first switch calls `entry`, and returns its stack pointer.
+/// Lays out a stack on which a base frame is about to land, which then calls the entry. Returns its stack pointer.
 ///
 /// # Safety
 ///
-/// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that `entry`'s
-/// predecessor leaves as it ends.
+/// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that the entry's
+/// predecessor leaves as it ends. The entry is one for that base frame.
 #[inline]
 pub(crate) unsafe fn init_stack(
     top: NonNull<u8>,
     owner: *const (),
     parent: ParentLink,
-    entry: Entry,
+    base: BaseFrame,
+    entry: *const (),
 ) -> StackPointer {
-    // SAFETY: the caller's word.
-    unsafe { lay_out(top, owner, parent, entry as usize, base_of_switched as *const () as usize + NOP) }
-}
-
-/// Lays out a stack that calls `entry` when it is [entered](enter) first, and returns its stack pointer.
-///
-/// # Safety
-///
-/// `top` is 16-byte aligned and the writable end of a stack that nobody uses.
-#[inline]
-pub(crate) unsafe fn init_entered_stack(
-    top: NonNull<u8>,
-    owner: *const (),
-    parent: ParentLink,
-    entry: EntryOfEntered,
-) -> StackPointer {
-    // SAFETY: the caller's word.
-    unsafe { lay_out(top, owner, parent, entry as usize, base_of_entered as *const () as usize + NOP) }
-}
-
-/// # Safety
-///
-/// As for [`init_stack`]; `base` is where to land in a base frame that calls such an entry.
-#[inline(always)]
-unsafe fn lay_out(
-    top: NonNull<u8>,
-    owner: *const (),
-    parent: ParentLink,
-    entry: usize,
-    base: usize,
-) -> StackPointer {
+    let base = base as *const () as usize + NOP;
     let words = top.cast::<usize>().as_ptr();
     // SAFETY: the caller vouches for the stack; eight words below its top are part of it.
     unsafe {
         let record = words.sub(2);
         record.write(parent.addr());
         record.add(1).write(base);
-        words.sub(3).write(entry);
+        words.sub(3).write(entry.expose_provenance());
         words.sub(4).write(owner.addr());
         words.sub(7).write(base);
         words.sub(8).write(record.addr());
@@ -303,9 +274,12 @@ unsafe fn lay_out(
     }
 }
 
-/// The base frame of a stack that is switched to, see `asm/aarch64/base.s`.
+/// A base frame, see `asm/aarch64/base.s`.
+pub(crate) type BaseFrame = unsafe extern "C" fn();
+
+/// That of a stack that is switched to, and that calls an [`Entry`](super::Entry).
 #[unsafe(naked)]
-unsafe extern "C" fn base_of_switched() {
+pub(crate) unsafe extern "C" fn base_of_switched() {
     naked_asm!(
         include_str!("../../asm/aarch64/base.s"),
         include_str!("../../asm/aarch64/base_switched.s"),
@@ -315,9 +289,9 @@ unsafe extern "C" fn base_of_switched() {
     )
 }
 
-/// The base frame of a stack that is entered.
+/// That of a stack that is entered, and that calls an [`EntryOfEntered`](super::EntryOfEntered).
 #[unsafe(naked)]
-unsafe extern "C" fn base_of_entered() {
+pub(crate) unsafe extern "C" fn base_of_entered() {
     naked_asm!(
         include_str!("../../asm/aarch64/base.s"),
         include_str!("../../asm/aarch64/base_entered.s"),

@@ -53,7 +53,8 @@ impl Continuation {
     ) {
         self.shadow.move_to(low, top);
         // SAFETY: the caller's word.
-        self.stack_pointer.set(unsafe { imp::init_stack(top, owner, parent, entry) });
+        let start = unsafe { imp::init_stack(top, owner, parent, imp::base_of_switched, entry as *const ()) };
+        self.stack_pointer.set(start);
     }
 
     /// Has the processor fetch what it needs first when it continues.

@@ -64,8 +64,9 @@ impl Entered {
         entry: EntryOfEntered,
     ) -> StackPointer {
         self.inside.move_to(low, top);
+        let link = self.caller.as_ptr().cast_const().cast();
         // SAFETY: the caller's word.
-        unsafe { imp::init_entered_stack(top, owner, self.caller.as_ptr().cast_const().cast(), entry) }
+        unsafe { imp::init_stack(top, owner, link, imp::base_of_entered, entry as *const ()) }
     }
 
     /// Enters the stack, which is suspended at `to`. Inlined into the caller.

@@ -6,8 +6,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-use super::imp::{enter, init_entered_stack, init_stack, leave, switch, switch_call, switch_out_of_line};
-use super::{Message, StackPointer};
+use super::imp::{
+    base_of_entered, base_of_switched, enter, init_stack, leave, switch, switch_call, switch_out_of_line,
+};
+use super::{Entry, EntryOfEntered, Message, ParentLink, StackPointer};
 
 /// The instruction that an indirect jump must land on, where the processor insists: `endbr64`, or
 /// `bti j`.
@@ -42,6 +44,13 @@ unsafe extern "C" fn visit(
     // SAFETY: whoever switched here is suspended in LEFT.
     SEEN.set(unsafe { code_at(landing(*next)) });
     NOTHING
+}
+
+/// A stack that is switched to, and calls `visit`.
+unsafe fn visitor(stack: &mut Stack, link: ParentLink) -> StackPointer {
+    let visit: Entry = visit;
+    // SAFETY: the caller knows that nobody uses the stack.
+    unsafe { init_stack(stack.top(), ptr::null(), link, base_of_switched, visit as *const ()) }
 }
 
 struct Stack(Box<[u128]>);
@@ -80,7 +89,7 @@ fn pad_of(leave: impl Fn(*mut StackPointer, StackPointer) -> Message) -> [u8; 4]
     SEEN.set([0; 4]);
     let save = LEFT.with(Cell::as_ptr);
     // SAFETY: nobody uses the stack.
-    let visitor = unsafe { init_stack(stack.top(), ptr::null(), ptr::null(), visit) };
+    let visitor = unsafe { visitor(&mut stack, ptr::null()) };
     leave(save, visitor);
     SEEN.get()
 }
@@ -104,7 +113,7 @@ unsafe extern "C" fn pass(word: MaybeUninit<usize>, kind: usize) -> Message {
 fn a_first_switch_lands_on_a_pad() {
     let mut stack = Stack::new();
     // SAFETY: nobody uses the stack, which is never switched to.
-    let pad = unsafe { code_at(landing(init_stack(stack.top(), ptr::null(), ptr::null(), visit))) };
+    let pad = unsafe { code_at(landing(visitor(&mut stack, ptr::null()))) };
     // On aarch64 a jump through x16 may land where a call may.
     assert_eq!(pad, CALL_PAD);
 }
@@ -133,7 +142,9 @@ fn a_stack_is_entered_on_pads_until_it_ends() {
     let (mut pads, mut kinds) = (Vec::new(), Vec::new());
     // SAFETY: nobody else uses the stack, and each message has the word.
     unsafe {
-        let mut place = init_entered_stack(stack.top(), ptr::null(), ptr::null(), leave_twice);
+        let entry: EntryOfEntered = leave_twice;
+        let mut place =
+            init_stack(stack.top(), ptr::null(), ptr::null(), base_of_entered, entry as *const ());
         while !place.is_null() {
             pads.push(code_at(landing(place)));
             (message, place) = enter(place, message);
@@ -161,7 +172,7 @@ fn a_walk_by_frame_pointers_goes_on_where_the_parent_waits() {
     let link = [ptr::from_ref(&parent).addr(), 0];
     // SAFETY: nobody uses the stack; all that is followed was just laid out.
     let walk = unsafe {
-        let sp = init_stack(stack.top(), ptr::null(), ptr::from_ref(&link).cast(), visit);
+        let sp = visitor(&mut stack, ptr::from_ref(&link).cast());
         let next = |record: [usize; 2]| frame_record(ptr::with_exposed_provenance(record[0]));
         let base = next(frame_record(sp));
         assert_eq!(base[1], landing(sp), "a place in the base frame");
