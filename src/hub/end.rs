@@ -53,8 +53,8 @@ impl Drop for AtExit {
         unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);
         // SAFETY: as above.
         #[cfg(target_os = "linux")]
-        if unsafe { hub.as_ref() }.is_in_calls() {
-            // The body of a generator that is kept somewhere will go on with it, if only to unwind.
+        if unsafe { hub.as_ref() }.is_left_to_calls() {
+            // The body of a generator that is kept somewhere goes on with it, if only to unwind.
             return;
         }
         // SAFETY: leaked by `create`; every greenlet that used it is unwound, or abandoned and

@@ -146,6 +146,9 @@ pub(crate) struct Hub {
     /// How many [calls](call) of somebody else's code use this.
     #[cfg(target_os = "linux")]
     calls: Cell<usize>,
+    /// The thread has let go of this, and the last of those frees it.
+    #[cfg(target_os = "linux")]
+    left_to_calls: Cell<bool>,
     /// How many signal handlers run on this thread, each within the one before.
     #[cfg(target_os = "linux")]
     handlers: Cell<usize>,
@@ -289,6 +292,8 @@ impl Hub {
             sleepers: Cell::new(0),
             #[cfg(target_os = "linux")]
             calls: Cell::new(0),
+            #[cfg(target_os = "linux")]
+            left_to_calls: Cell::new(false),
             #[cfg(target_os = "linux")]
             handlers: Cell::new(0),
             #[cfg(target_os = "linux")]

@@ -103,7 +103,7 @@ pub fn note_signal(restarts: bool) {
 /// It has to return. After one that is left by `siglongjmp` nobody waits on this thread any more.
 pub fn while_handling<R>(handler: impl FnOnce() -> R) -> R {
     let hub = existing();
-    let _entered = hub.map(|hub| OneMore::of(&hub.calls));
+    let _kept = hub.map(Hub::keep_during_call);
     let _counted = hub.map(|hub| OneMore::of(&hub.handlers));
     handler()
 }
