@@ -159,6 +159,10 @@ fn what_a_generator_panics_with_then_may_panic_as_it_is_dropped() {
 
 /// Its body stands there, and it is in a thread-local that is destroyed all the same.
 #[test]
+#[cfg_attr(
+    greenlet_sanitizer = "address",
+    ignore = "the leak checker does not look at the stack of who has resumed it"
+)]
 fn a_process_may_exit_from_within_the_body_of_a_generator() {
     type Numbers = Generator<(), u32, ()>;
     thread_local!(static KEPT: RefCell<Option<Numbers>> = const { RefCell::new(None) });
