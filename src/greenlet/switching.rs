@@ -121,24 +121,13 @@ pub(crate) unsafe fn transfer_from<S: 'static, W: 'static>(
     if !plain {
         return Landing::NotPlain(value);
     }
-    // SAFETY: the target takes an S; it was just prepared, or is suspended as it is not the caller.
-    unsafe { hand_over(me, to, Tag::of::<W>(), value) }
-}
-
-/// Switches from the current greenlet, which waits for a W under that tag then.
-///
-/// # Safety
-///
-/// `me` is the [`fast_current`] greenlet. `to` is suspended, takes an S, and the caller holds a count on it.
-#[inline(always)]
-unsafe fn hand_over<S, W>(me: &Core, to: &Core, waits_for: Tag, value: S) -> Landing<S, W> {
     // In this order: the switch begins with a store beside the second.
     set_fast_current(to);
-    me.waits_for.set(waits_for);
+    me.waits_for.set(Tag::of::<W>());
     let slot = MaybeUninit::new(value);
     let message = parcel::packed(&slot);
-    // SAFETY: the caller's word. `me` stays where it is: who is suspended is kept by a count or unwound,
-    // never just freed.
+    // SAFETY: the target takes an S; it was just prepared, or is suspended as it is not the caller. `me` stays where it
+    // is: who is suspended is kept by a count or unwound, never just freed.
     let landed = unsafe { arch::switch(&me.continuation, &to.continuation, message) };
     // SAFETY: it has just landed.
     unsafe { landing(landed) }

@@ -5,7 +5,7 @@
 
 use super::embed::{self, Ended};
 use super::one_more::OneMore;
-use super::wait_queue::{Node, Place};
+use super::wait_queue::{Leaving, Node};
 use super::{Hub, WaitQueue, existing};
 
 /// What a blocking call does when a signal has been handled. `signal(7)` has it for each.
@@ -80,11 +80,11 @@ pub fn until_signal<R>(on_signal: OnSignal, call: impl FnOnce(&Signal<'_>) -> R)
         OnSignal::End => &hub.signals.end,
     };
     let entered = hub.enter_call();
-    let node = Node::new(());
-    // SAFETY: the node is borrowed, and so stays where it is, until the place is dropped, when this function
-    // ends; so do the count and the hub.
-    let _place = unsafe { Place::in_queue_kept(waiters, &node, entered.greenlet(), &|| ()) };
-    call(&Signal(Some(&node)))
+    let nodes = [Node::new(())];
+    let _waiting = Leaving(&nodes);
+    // SAFETY: the node is borrowed, and so stays where it is, until it has left; so do the count and the hub.
+    unsafe { waiters.enter_kept(&nodes[0], entered.greenlet()) };
+    call(&Signal(Some(&nodes[0])))
 }
 
 /// To be called by a handler of a signal: those calls of this thread's greenlets end that [such a signal

@@ -388,23 +388,6 @@ impl<'a, C> Place<'a, C> {
         Self { node, pass_on }
     }
 
-    /// As [`in_queue`](Self::in_queue), for a call of somebody else's code.
-    ///
-    /// # Safety
-    ///
-    /// The node does not move before this is dropped, and this is dropped while the count and the queue are there.
-    #[cfg(target_os = "linux")]
-    pub(super) unsafe fn in_queue_kept(
-        queue: &'a WaitQueue<C>,
-        node: &'a Node<C>,
-        greenlet: &Kept,
-        pass_on: &'a dyn Fn(),
-    ) -> Self {
-        // SAFETY: by the caller's word; dropped, this leaves.
-        unsafe { queue.enter_kept(node, greenlet) };
-        Self { node, pass_on }
-    }
-
     /// Leaves the queue. Whether the greenlet was woken from there, and so has what it waited for.
     #[inline]
     pub(crate) fn leave(self) -> bool {
@@ -422,5 +405,14 @@ impl<C> Drop for Place<'_, C> {
         } else {
             (self.pass_on)();
         }
+    }
+}
+
+/// Takes the nodes out of their queues when dropped.
+pub(super) struct Leaving<'a, C>(pub(super) &'a [Node<C>]);
+
+impl<C> Drop for Leaving<'_, C> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Node::leave);
     }
 }

@@ -139,14 +139,21 @@ fn a_body_may_yield_in_a_call_that_a_signal_or_a_close_ends() {
         });
         yielder.yield_(matches!(ended, Ended::Closed));
     })));
-    // The greenlets that resume it end, and others take their places.
+    // The greenlets that resume it end, with what the hub knows of them, and others take their places.
     let resume = move || {
-        let generator = generator.clone();
-        let next = spawn(move || generator.borrow_mut().next()).join().unwrap();
+        let (generator, next) = (generator.clone(), Rc::new(Cell::new(None)));
+        let resumes = Greenlet::new({
+            let next = next.clone();
+            move |()| next.set(generator.borrow_mut().next())
+        });
+        resumes.switch(());
+        drop(resumes);
+        let next = next.take();
         let busy = (0..20_u32).map(|n| spawn(move || [n; 300][n as usize]));
         assert_eq!(busy.map(|task| task.join().unwrap()).sum::<u32>(), 190);
         next
     };
+    yield_now(); // from here on there is a hub
     assert_eq!(resume(), Some(false));
     note_signal(false);
     yield_now();

@@ -101,7 +101,6 @@ pub(super) fn close<Y: 'static, T: 'static>(this: NonNull<Returning<T>>) -> Resu
         State::Over => Ok(()),
         State::Unstarted => Block::end_unstarted(this.cast()).map_err(KillError::Panicked),
         State::Started if !CAN_UNWIND => Err(KillError::CannotUnwind),
-        State::Started if block.is_running() => Err(KillError::Refused),
         State::Started if !block.is_at_home() => Err(KillError::OtherStorage),
         // SAFETY: it is suspended where it is at home, and sends a Y.
         State::Started => unsafe { this.as_ref().unwind::<Y>() },
@@ -171,9 +170,7 @@ fn prepare<'a, T>(this: NonNull<Returning<T>>) -> Result<&'a Returning<T>, Switc
     let returning = unsafe { this.as_ref() };
     if returning.block.state() == State::Unstarted {
         Block::start(this.cast())?;
-        return Ok(returning);
     }
-    assert!(!returning.block.is_running(), "the generator is running already");
     if returning.block.is_at_home() { Ok(returning) } else { Err(SwitchError::OtherStorage) }
 }
 

@@ -14,8 +14,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
 use super::{Key, Poller};
-#[cfg(target_os = "linux")]
-use crate::greenlet::counting::Kept;
+use crate::hub::wait_queue::Leaving;
 use crate::hub::{Fiber, Hub, Node, WaitQueue};
 
 /// Descriptors whose numbers differ by a multiple of this share a queue.
@@ -70,34 +69,12 @@ impl Outside {
         &self.queues[fd as usize % QUEUES]
     }
 
-    /// Has the greenlet told when the descriptor is closed, unless the number stands for none.
-    ///
-    /// # Safety
-    ///
-    /// As [`WaitQueue::enter`].
-    unsafe fn enter(&self, node: &Node<Outsider>, fiber: &Fiber) -> bool {
-        let fd = node.cargo().fd;
-        if fd >= 0 {
+    /// The queue to enter, unless the number stands for no descriptor.
+    fn queue_to_enter(&self, fd: RawFd) -> Option<&WaitQueue<Outsider>> {
+        (fd >= 0).then(|| {
             self.used.set(true);
-            // SAFETY: the caller's word; the queues live as long as the hub.
-            unsafe { self.queue(fd).enter(node, fiber) };
-        }
-        fd >= 0
-    }
-
-    /// As [`enter`](Self::enter), for a call of somebody else's code.
-    ///
-    /// # Safety
-    ///
-    /// As [`WaitQueue::enter_kept`].
-    #[cfg(target_os = "linux")]
-    unsafe fn enter_kept(&self, node: &Node<Outsider>, greenlet: &Kept) {
-        let fd = node.cargo().fd;
-        if fd >= 0 {
-            self.used.set(true);
-            // SAFETY: the caller's word; the hub stays as long as such a call.
-            unsafe { self.queue(fd).enter_kept(node, greenlet) };
-        }
+            self.queue(fd)
+        })
     }
 
     /// Has everybody look again who waits for the descriptor.
@@ -170,9 +147,10 @@ impl Hub {
         let outside = &self.poller.outside;
         let _waiting = Leaving(nodes);
         for node in nodes {
-            // SAFETY: the nodes are borrowed, and so stay where they are, until they have left, when this
-            // function ends.
-            if unsafe { outside.enter(node, self.current()) } {
+            if let Some(queue) = outside.queue_to_enter(node.cargo().fd) {
+                // SAFETY: the nodes are borrowed, and so stay where they are, until they have left, when this
+                // function ends.
+                unsafe { queue.enter(node, self.current()) };
                 node.cargo().waits.set(true);
                 self.poller.watch_outsider(node.cargo())?;
             }
@@ -188,19 +166,13 @@ impl Hub {
         let call = self.enter_call();
         let nodes = [Node::new(Outsider::new((fd, 0)))];
         let _waiting = Leaving(&nodes);
-        // SAFETY: the node is this frame's and borrowed, and so stays where it is, until it has left; so does the count.
-        unsafe { self.poller.outside.enter_kept(&nodes[0], call.greenlet()) };
+        if let Some(queue) = self.poller.outside.queue_to_enter(fd) {
+            // SAFETY: the node is this frame's and borrowed, and so stays where it is, until it has left; so do the count
+            // and the hub.
+            unsafe { queue.enter_kept(&nodes[0], call.greenlet()) };
+        }
         let returned = park();
         (nodes[0].cargo().is_closed(), returned)
-    }
-}
-
-/// Takes the nodes out of their queues when dropped.
-struct Leaving<'a>(&'a [Node<Outsider>]);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        self.0.iter().for_each(Node::leave);
     }
 }
 
