@@ -7,8 +7,7 @@
 //!
 //! To enter and to leave is the matter of a link or two, however many there are.
 
-use slab::Slab;
-
+use super::slots::Slots;
 use super::{At, Nanoseconds, Slot};
 
 /// So many nanoseconds are a tick, as a power of two.
@@ -64,21 +63,16 @@ impl Far {
     }
 
     /// Enters the timer of a slot, which [suits](Self::suits).
-    pub(super) fn insert(&mut self, slots: &mut Slab<Slot>, slot: u32) {
-        let Bucket { level, digit } = self.bucket_of(slots[slot as usize].deadline);
+    pub(super) fn insert(&mut self, slots: &mut Slots, slot: u32) {
+        let Bucket { level, digit } = self.bucket_of(slots[slot].deadline);
         let previous = std::mem::replace(&mut self.buckets[level][digit], slot);
         self.occupied[level] |= 1 << digit;
-        slots[slot as usize].at = At::Far { previous, next: NONE };
+        slots[slot].at = At(previous, NONE);
         link(slots, previous, |_, next| *next = slot);
     }
 
     /// Takes a timer out.
-    pub(super) fn remove(
-        &mut self,
-        slots: &mut Slab<Slot>,
-        deadline: Nanoseconds,
-        (previous, next): (u32, u32),
-    ) {
+    pub(super) fn remove(&mut self, slots: &mut Slots, deadline: Nanoseconds, At(previous, next): At) {
         link(slots, previous, |_, its_next| *its_next = next);
         if next == NONE {
             let bucket = self.bucket_of(deadline);
@@ -112,9 +106,9 @@ impl Far {
     /// are due in its first tick are handed out. False if there is no such bucket.
     pub(super) fn advance(
         &mut self,
-        slots: &mut Slab<Slot>,
+        slots: &mut Slots,
         now: Nanoseconds,
-        mut due: impl FnMut(&mut Slab<Slot>, u32),
+        mut due: impl FnMut(&mut Slots, u32),
     ) -> bool {
         let first = self.first().filter(|&first| first.level == 0 || self.start(first) <= tick(now));
         let Some(bucket) = first else {
@@ -127,9 +121,7 @@ impl Far {
         self.set_last(bucket, NONE);
         while last != NONE {
             let slot = last;
-            let Slot { deadline, at: At::Far { previous, .. }, .. } = slots[slot as usize] else {
-                unreachable!("it is in a bucket")
-            };
+            let Slot { deadline, at: At(previous, _), .. } = slots[slot];
             last = previous;
             if self.suits(deadline) {
                 self.insert(slots, slot);
@@ -142,14 +134,12 @@ impl Far {
 
     /// A time before which nothing here is due: that of the first timer, or where there are too many to look at
     /// them all, that at which the first bucket begins.
-    pub(super) fn next(&self, slots: &Slab<Slot>) -> Option<Nanoseconds> {
+    pub(super) fn next(&self, slots: &Slots) -> Option<Nanoseconds> {
         let first = self.first()?;
         let mut slot = self.buckets[first.level][first.digit];
         let mut earliest = Nanoseconds::MAX;
         for _ in 0..LOOKED_AT {
-            let Slot { deadline, at: At::Far { previous, .. }, .. } = slots[slot as usize] else {
-                unreachable!("it is in a bucket")
-            };
+            let Slot { deadline, at: At(previous, _), .. } = slots[slot];
             earliest = earliest.min(deadline);
             slot = previous;
             if slot == NONE {
@@ -161,10 +151,9 @@ impl Far {
 }
 
 /// Shows the links of a slot in a bucket, if it is one.
-fn link(slots: &mut Slab<Slot>, slot: u32, change: impl FnOnce(&mut u32, &mut u32)) {
-    if slot != NONE
-        && let At::Far { previous, next } = &mut slots[slot as usize].at
-    {
+fn link(slots: &mut Slots, slot: u32, change: impl FnOnce(&mut u32, &mut u32)) {
+    if slot != NONE {
+        let At(previous, next) = &mut slots[slot].at;
         change(previous, next);
     }
 }

@@ -5,16 +5,18 @@
 
 mod far;
 mod near;
+mod slots;
 #[cfg(test)]
 mod tests;
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use self::far::Far;
 use self::near::Near;
+use self::slots::Slots;
 use super::{Fiber, Hub};
 use crate::arch::prefetch;
 
@@ -31,7 +33,7 @@ type Call = Box<dyn FnOnce(&Hub)>;
 /// Names a timer that was set. It may have fired since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerKey {
-    slot: usize,
+    slot: u32,
     /// Tells a slot's timers apart.
     age: u64,
 }
@@ -39,7 +41,7 @@ pub(crate) struct TimerKey {
 pub(crate) struct Timers {
     /// Deadlines are counted from here.
     base: Instant,
-    slots: Slab<Slot>,
+    slots: Slots,
     calls: Slab<Call>,
     near: Near,
     far: Far,
@@ -57,36 +59,60 @@ struct Slot {
     deadline: Nanoseconds,
     age: u64,
     at: At,
-    does: Does,
+    does: Packed,
 }
 
-/// An [`Action`], or where it is.
+// Two are a cache line.
+const _: () = assert!(size_of::<Slot>() == 32);
+
+impl Slot {
+    const VACANT: Self = Self { deadline: 0, age: u64::MAX, at: At(0, 0), does: Packed(ptr::null_mut()) };
+}
+
+/// Where a timer is to be found, which depends on whether its deadline [suits](Far::suits) the wheel: in a bucket,
+/// between these slots, or at the first of these places in the heap.
 #[derive(Clone, Copy)]
+struct At(u32, u32);
+
+/// An [`Action`], or where it is.
 enum Does {
     Wake(NonNull<Fiber>),
     /// At this place among the calls.
     Call(usize),
 }
 
-/// Where a timer is to be found.
+/// That in one word: a pointer, or an odd number.
 #[derive(Clone, Copy)]
-enum At {
-    /// At this place in the heap.
-    Near { place: u32 },
-    /// In a bucket of the wheel, between these.
-    Far { previous: u32, next: u32 },
+struct Packed(*mut Fiber);
+
+const _: () = assert!(align_of::<Fiber>() > 1);
+
+impl Packed {
+    fn new(does: Does) -> Self {
+        match does {
+            Does::Wake(fiber) => Self(fiber.as_ptr()),
+            Does::Call(place) => Self(ptr::without_provenance_mut(2 * place + 1)),
+        }
+    }
+
+    fn unpack(self) -> Does {
+        match NonNull::new(self.0).filter(|fiber| fiber.addr().get() & 1 == 0) {
+            Some(fiber) => Does::Wake(fiber),
+            None => Does::Call(self.0.addr() / 2),
+        }
+    }
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        let (slots, calls, near, far) = (Slab::new(), Slab::new(), Near::default(), Far::default());
+        let (slots, calls, near, far) = (Slots::default(), Slab::new(), Near::default(), Far::default());
         Self { base: Instant::now(), slots, calls, near, far, next_age: 0 }
     }
 }
 
 impl Timers {
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.len() == 0
     }
 
     /// Gives no timer of its own a key that one of `other` has had.
@@ -121,12 +147,12 @@ impl Timers {
     fn enter(&mut self, deadline: Instant, does: Does) -> TimerKey {
         let (deadline, age) = (self.count(deadline), self.next_age);
         self.next_age += 1;
-        let slot = self.slots.insert(Slot { deadline, age, at: At::Near { place: 0 }, does });
-        let place = u32::try_from(slot).expect("fewer timers than there is memory for");
+        let slot = self.slots.take();
+        self.slots[slot] = Slot { deadline, age, at: At(0, 0), does: Packed::new(does) };
         if self.far.suits(deadline) {
-            self.far.insert(&mut self.slots, place);
+            self.far.insert(&mut self.slots, slot);
         } else {
-            self.near.insert(&mut self.slots, place);
+            self.near.insert(&mut self.slots, slot);
         }
         TimerKey { slot, age }
     }
@@ -149,27 +175,28 @@ impl Timers {
         let now = self.count(now);
         while self.near.is_empty() && self.advance(now) {}
         let first = self.near.first().filter(|first| first.deadline <= now)?;
-        Some(self.take(first.slot as usize))
+        Some(self.take(first.slot))
     }
 
     /// Brings near what is due soonest of what is far; false if there is nothing yet.
     fn advance(&mut self, now: Nanoseconds) -> bool {
         self.far.advance(&mut self.slots, now, |slots, slot| {
             // With many greenlets it is not in the caches, and all of these are made ready one after the other.
-            if let Does::Wake(fiber) = slots[slot as usize].does {
+            if let Does::Wake(fiber) = slots[slot].does.unpack() {
                 prefetch(fiber.as_ptr().cast());
             }
             self.near.insert(slots, slot);
         })
     }
 
-    fn take(&mut self, slot: usize) -> Action {
-        let Slot { deadline, at, .. } = self.slots[slot];
-        match at {
-            At::Near { place } => self.near.remove(&mut self.slots, place),
-            At::Far { previous, next } => self.far.remove(&mut self.slots, deadline, (previous, next)),
+    fn take(&mut self, slot: u32) -> Action {
+        let Slot { deadline, at, does, .. } = self.slots.remove(slot);
+        if self.far.suits(deadline) {
+            self.far.remove(&mut self.slots, deadline, at);
+        } else {
+            self.near.remove(&mut self.slots, at.0);
         }
-        match self.slots.remove(slot).does {
+        match does.unpack() {
             Does::Wake(fiber) => Action::Wake(fiber),
             Does::Call(place) => Action::Call(self.calls.remove(place)),
         }

@@ -1,8 +1,7 @@
 //! The timers that are due soonest, in the order in which they fire: a four-ary heap by deadline, and by age
 //! among equals.
 
-use slab::Slab;
-
+use super::slots::Slots;
 use super::{At, Nanoseconds, Slot};
 
 #[derive(Default)]
@@ -29,14 +28,14 @@ impl Near {
     }
 
     /// Enters the timer of a slot.
-    pub(super) fn insert(&mut self, slots: &mut Slab<Slot>, slot: u32) {
-        let Slot { deadline, age, .. } = slots[slot as usize];
+    pub(super) fn insert(&mut self, slots: &mut Slots, slot: u32) {
+        let Slot { deadline, age, .. } = slots[slot];
         self.heap.push(Entry { deadline, age, slot });
         self.rise(slots, self.heap.len() - 1);
     }
 
     /// Takes out the timer at a place.
-    pub(super) fn remove(&mut self, slots: &mut Slab<Slot>, place: u32) {
+    pub(super) fn remove(&mut self, slots: &mut Slots, place: u32) {
         let place = place as usize;
         self.heap.swap_remove(place);
         if place < self.heap.len() {
@@ -46,7 +45,7 @@ impl Near {
         }
     }
 
-    fn rise(&mut self, slots: &mut Slab<Slot>, mut place: usize) {
+    fn rise(&mut self, slots: &mut Slots, mut place: usize) {
         let entry = self.heap[place];
         while place > 0 {
             let parent = (place - 1) / ARITY;
@@ -59,7 +58,7 @@ impl Near {
         self.put(slots, place, entry);
     }
 
-    fn sink(&mut self, slots: &mut Slab<Slot>, mut place: usize) {
+    fn sink(&mut self, slots: &mut Slots, mut place: usize) {
         let entry = self.heap[place];
         loop {
             let children = place * ARITY + 1..(place * ARITY + 1 + ARITY).min(self.heap.len());
@@ -75,9 +74,9 @@ impl Near {
         self.put(slots, place, entry);
     }
 
-    fn put(&mut self, slots: &mut Slab<Slot>, place: usize, entry: Entry) {
+    fn put(&mut self, slots: &mut Slots, place: usize, entry: Entry) {
         self.heap[place] = entry;
-        slots[entry.slot as usize].at = At::Near { place: place as u32 };
+        slots[entry.slot].at = At(place as u32, 0);
     }
 }
 

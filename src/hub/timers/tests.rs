@@ -132,3 +132,22 @@ fn a_timer_that_is_cancelled_leaves_nothing_behind() {
     assert_eq!(Rc::strong_count(&owned), 1);
     assert!(timers.is_empty() && timers.next_deadline().is_none());
 }
+
+/// Whoever sets many at once, after others have ended in whatever order, finds places that are neighbours.
+#[test]
+fn places_of_timers_that_have_gone_are_given_out_as_they_lie() {
+    const COUNT: u32 = 1000;
+    let (mut timers, mut random) = (Timers::default(), Random(3));
+    let set = |timers: &mut Timers| -> Vec<TimerKey> {
+        (0..COUNT).map(|_| timers.insert(timers.base, Action::Call(Box::new(|_| ())))).collect()
+    };
+    let mut keys = set(&mut timers);
+    while !keys.is_empty() {
+        let key = keys.swap_remove(random.below(keys.len() as u64) as usize);
+        assert!(timers.remove(key).is_some());
+    }
+    let places: Vec<u32> = set(&mut timers).iter().map(|key| key.slot).collect();
+    assert!(places.iter().all(|&place| place < COUNT));
+    let neighbours = places.windows(2).filter(|pair| pair[0] + 1 == pair[1]).count() as u32;
+    assert!(neighbours >= COUNT - COUNT.div_ceil(u64::BITS), "all, but from one word to the next");
+}
