@@ -14,9 +14,7 @@
 //   -40    |  (padding)                         |  \
 //   -48    |  (padding)                         |   | first: the suspended layout of switch.s.
 //   -56    |  pc = this routine                 |   | An heir of the stack is laid out here, too.
-//   -64    |  x29 = top - 16                    |  /
-//   -72    |  (padding)                         |
-//   -80    |  where to go on from here    <- sp |  written by the entry
+//   -64    |  x29 = top - 16              <- sp |  /
 //          +------------------------------------+
 //
 // The canonical frame address is that of the frame the *current* parent is suspended in. A control

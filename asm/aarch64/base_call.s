@@ -1,14 +1,14 @@
 // The second part of a base frame: calls the entry, and takes what it returns when the owner has ended.
 //
-//   in    x0 = word   x1 = kind   x4 = see base_entered.s
-//         sp = where to go on from here, in the picture of base.s
+//   in    x0 = word   x1 = kind   x3 = see base_entered.s
 //   out   x0 = word   x1 = kind     (the message for whoever continues)
 //         x3 = where that is suspended
 //
-// The call is matched by its return.
+// The entry returns a word, and the kind in the three bits of that place that are zero: two registers
+// are all that a function can return. The call is matched by its return.
 
     ldr x2, [x29, #-16]
-    mov x3, sp
-    ldr x5, [x29, #-8]
-    blr x5
-    ldr x3, [sp]
+    ldr x4, [x29, #-8]
+    blr x4
+    and x3, x1, #-8
+    and x1, x1, #7

@@ -14,7 +14,7 @@
 //   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
 //   -48    |  rip = this routine                |   | An heir of the stack is laid out here, too.
 //   -56    |  rbp = top - 16                    |  /
-//   -64    |  where to go on from here   <- rsp |  written by the entry
+//   -64    |  (padding)                  <- rsp |
 //          +------------------------------------+
 //
 // The canonical frame address is that of the frame the *current* parent is suspended in. A control

@@ -282,7 +282,6 @@ pub(crate) type BaseFrame = unsafe extern "C" fn();
 pub(crate) unsafe extern "C" fn base_of_switched() {
     naked_asm!(
         include_str!("../../asm/aarch64/base.s"),
-        include_str!("../../asm/aarch64/base_switched.s"),
         include_str!("../../asm/aarch64/base_call.s"),
         include_str!("../../asm/aarch64/resume.s"),
         ".cfi_endproc",

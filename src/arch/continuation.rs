@@ -13,7 +13,7 @@ use super::imp::{self, SUSPENDED_WORDS};
 use super::sanitizer::Shadow;
 #[cfg(feature = "hub")]
 use super::{CACHE_LINE, prefetch};
-use super::{Entry, Message, OnTarget, ParentLink, StackPointer};
+use super::{Entry, Farewell, Message, OnTarget, ParentLink, StackPointer};
 
 /// So many lines of a stack are worth being fetched before it is switched to: the frames of what waits.
 #[cfg(feature = "hub")]
@@ -222,16 +222,15 @@ pub(crate) unsafe fn resume(to: &Continuation, message: Message) -> ! {
     unsafe { imp::resume(to.stack_pointer.get(), message) }
 }
 
-/// How an [`Entry`] ends: the base frame is to continue `to` with the message.
+/// What an [`Entry`] returns to have the base frame continue `to` with the message.
 ///
 /// # Safety
 ///
-/// As for [`resume`]; the entry returns the message, and `target` is its last argument.
+/// As for [`resume`]; the entry does return it.
 #[inline(always)]
-pub(crate) unsafe fn give_way(to: &Continuation, message: Message, target: &mut StackPointer) -> Message {
-    *target = to.stack_pointer.get();
+pub(crate) unsafe fn give_way(to: &Continuation, message: Message) -> Farewell {
     to.shadow.succeed();
-    message
+    Farewell::new(to.stack_pointer.get(), message)
 }
 
 /// Gives this stack up, calls `on_target` on the stack of `to`, then continues `to` with the message

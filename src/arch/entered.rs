@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use super::continuation::nowhere;
 use super::imp;
 use super::sanitizer::Shadow;
-use super::{EntryOfEntered, Message, StackPointer};
+use super::{EntryOfEntered, Farewell, Message, StackPointer};
 
 /// What such a stack needs besides its stack pointer, which is with whoever may enter it.
 pub(crate) struct Entered {
@@ -120,23 +120,17 @@ impl Entered {
         landed
     }
 
-    /// How the entry ends: the base frame is to return to the caller with the message.
+    /// What the entry returns to have the base frame return to the caller with the message.
     ///
     /// # Safety
     ///
-    /// The entry returns the message, and `target` is its argument of that name. Nothing on the stack is needed any
-    /// more, but what the message points to until the target has read it.
+    /// The entry does return it. Nothing on the stack is needed any more, but what the message points to until the
+    /// caller has read it.
     #[inline(always)]
-    pub(crate) unsafe fn give_way(
-        &self,
-        caller: &Caller,
-        message: Message,
-        target: &mut StackPointer,
-    ) -> Message {
-        *target = caller.stack_pointer.get();
+    pub(crate) unsafe fn give_way(&self, caller: &Caller, message: Message) -> Farewell {
         self.caller.set(nobody());
         self.outside.succeed();
-        message
+        Farewell::new(caller.stack_pointer.get(), message)
     }
 
     /// Says that it is not entered any more, and that what it holds is not lost by mistake.

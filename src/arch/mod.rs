@@ -79,27 +79,44 @@ impl FloatControl {
 #[repr(C)]
 pub(crate) struct Message {
     pub(crate) word: MaybeUninit<usize>,
+    /// Below [`KINDS`].
     pub(crate) kind: usize,
 }
 
-/// The saved stack pointer of a suspended stack.
+/// How many kinds there may be: what a saved stack pointer is a multiple of.
+pub(crate) const KINDS: usize = 8;
+
+/// The saved stack pointer of a suspended stack, a multiple of [`KINDS`].
 pub(crate) type StackPointer = *mut u8;
+
+/// A message for a suspended stack, and where that is suspended, in two registers.
+#[repr(C)]
+pub(crate) struct Farewell {
+    word: MaybeUninit<usize>,
+    /// The stack pointer, and the kind in those of its bits that are zero.
+    place_and_kind: *mut u8,
+}
+
+impl Farewell {
+    #[inline(always)]
+    fn new(to: StackPointer, message: Message) -> Self {
+        debug_assert!(to.addr().is_multiple_of(KINDS) && message.kind < KINDS);
+        Self { word: message.word, place_and_kind: to.wrapping_add(message.kind) }
+    }
+}
 
 /// A function that [`switch_call`] runs on the target's stack. It begins with
 /// [`Continuation::landed`].
 pub(crate) type OnTarget = unsafe extern "C" fn(MaybeUninit<usize>, usize) -> Message;
 
 /// What the base frame of a stack calls, with the first message switched to it and the owner that it was
-/// laid out for. It begins with [`Continuation::landed`], and returns when the owner
-/// has ended: with a message for a suspended stack, whose stack pointer it has written to the last
-/// argument. See [`give_way`].
-pub(crate) type Entry =
-    unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), &mut StackPointer) -> Message;
+/// laid out for. It begins with [`Continuation::landed`], and returns when the owner has ended. See [`give_way`].
+pub(crate) type Entry = unsafe extern "C" fn(MaybeUninit<usize>, usize, *const ()) -> Farewell;
 
 /// As [`Entry`], for a stack that is [entered](Entered): the last argument is where it was entered from, and so where
 /// the message is to go in the end.
 pub(crate) type EntryOfEntered =
-    unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), &mut StackPointer, StackPointer) -> Message;
+    unsafe extern "C" fn(MaybeUninit<usize>, usize, *const (), StackPointer) -> Farewell;
 
 /// The place where a control block has the address of its parent's, which begins with a
 /// [`Continuation`]. Backtraces follow it.

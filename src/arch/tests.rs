@@ -9,7 +9,7 @@ use std::slice;
 use super::imp::{
     base_of_entered, base_of_switched, enter, init_stack, leave, switch, switch_call, switch_out_of_line,
 };
-use super::{Entry, EntryOfEntered, Message, ParentLink, StackPointer};
+use super::{Entry, EntryOfEntered, Farewell, Message, ParentLink, StackPointer};
 
 /// The instruction that an indirect jump must land on, where the processor insists: `endbr64`, or
 /// `bti j`.
@@ -34,16 +34,10 @@ thread_local! {
 }
 
 /// Looks at what switched here, and goes back there.
-unsafe extern "C" fn visit(
-    _: MaybeUninit<usize>,
-    _: usize,
-    _: *const (),
-    next: &mut StackPointer,
-) -> Message {
-    *next = LEFT.get();
+unsafe extern "C" fn visit(_: MaybeUninit<usize>, _: usize, _: *const ()) -> Farewell {
     // SAFETY: whoever switched here is suspended in LEFT.
-    SEEN.set(unsafe { code_at(landing(*next)) });
-    NOTHING
+    SEEN.set(unsafe { code_at(landing(LEFT.get())) });
+    Farewell::new(LEFT.get(), NOTHING)
 }
 
 /// A stack that is switched to, and calls `visit`.
@@ -123,16 +117,14 @@ unsafe extern "C" fn leave_twice(
     word: MaybeUninit<usize>,
     _: usize,
     _: *const (),
-    next: &mut StackPointer,
     caller: StackPointer,
-) -> Message {
+) -> Farewell {
     let (mut message, mut caller) = (Message { word, kind: 1 }, caller);
     for _ in 0..2 {
         // SAFETY: it is where this was entered from last.
         (message, caller) = unsafe { leave(caller, Message { kind: message.kind + 1, ..message }) };
     }
-    *next = caller;
-    message
+    Farewell::new(caller, message)
 }
 
 #[test]

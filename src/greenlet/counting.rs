@@ -95,7 +95,16 @@ pub(crate) fn settle(core: NonNull<Core>) {
         free(core);
     } else if phase == Phase::Unstarted {
         free_unstarted(core);
-    } else if end_active(core) {
+    } else {
+        settle_active(core);
+    }
+}
+
+// A call that comes last, so that the usual one saves nothing.
+#[cold]
+#[inline(never)]
+fn settle_active(core: NonNull<Core>) {
+    if end_active(core) {
         free(core);
     }
 }

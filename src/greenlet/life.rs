@@ -20,7 +20,7 @@ use super::tag::{Tag, Wake};
 use super::thread::{Thread, current};
 use super::trace::EventKind;
 use super::words::{self, fast_current, set_fast_current};
-use crate::arch::{self, Continuation, Message, StackPointer};
+use crate::arch::{self, Continuation, Farewell, Message};
 use crate::report::{Report, ReportKind};
 use crate::stack::{SizeClass, Stack, StackError};
 
@@ -126,8 +126,7 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
     word: MaybeUninit<usize>,
     kind: usize,
     core: *const (),
-    target: &mut StackPointer,
-) -> Message {
+) -> Farewell {
     // SAFETY: the caller's word; what is current is alive.
     let core: &Core = unsafe { &*core.cast() };
     // SAFETY: the caller's word.
@@ -135,12 +134,12 @@ pub(crate) unsafe extern "C" fn run<T: 'static, F: FnOnce(T) -> T>(
     let departure = match content.map(|result| end_plainly(core, result)) {
         // Here and not below, so that it never leaves the registers.
         // SAFETY: the caller's word.
-        Ok(Ok(departure)) => return unsafe { departure.begin(target) },
+        Ok(Ok(departure)) => return unsafe { departure.begin() },
         Ok(Err(result)) => finish(core, Ok(result)),
         Err(raised) => finish::<T>(core, Err(raised)),
     };
     // SAFETY: the caller's word.
-    unsafe { departure.begin(target) }
+    unsafe { departure.begin() }
 }
 
 /// # Safety
@@ -177,11 +176,11 @@ impl Departure {
     ///
     /// # Safety
     ///
-    /// It does return that, and `target` is its last argument.
+    /// It does return that.
     #[inline(always)]
-    unsafe fn begin(self, target: &mut StackPointer) -> Message {
+    unsafe fn begin(self) -> Farewell {
         // SAFETY: the caller's word.
-        unsafe { arch::give_way(self.to.as_ref(), self.message, target) }
+        unsafe { arch::give_way(self.to.as_ref(), self.message) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::Yielder;
-use crate::arch::{Caller, Entered, EntryOfEntered, Message, StackPointer};
+use crate::arch::{Caller, Entered, EntryOfEntered, Farewell, KINDS, Message, StackPointer};
 use crate::greenlet::core::Core;
 use crate::greenlet::error::SwitchError;
 use crate::greenlet::raised::Raised;
@@ -17,8 +17,8 @@ use crate::greenlet::thread::{self, Thread};
 use crate::greenlet::{life, parcel};
 use crate::stack::{SizeClass, Stack};
 
-/// The kind of the last message to a resumer: the body has returned, and its result is in the block.
-pub(super) const RETURNED: usize = usize::MAX;
+/// The kind of the last message to a resumer, which no parcel has: the body has returned, and its result is in the block.
+pub(super) const RETURNED: usize = KINDS - 1;
 
 /// What resumers and the body share. It does not know the types of their values.
 #[repr(C)]
@@ -123,9 +123,8 @@ unsafe extern "C" fn run<R, Y, T, F>(
     word: MaybeUninit<usize>,
     _kind: usize,
     whole: *const (),
-    target: &mut StackPointer,
     resumer: StackPointer,
-) -> Message
+) -> Farewell
 where
     F: FnOnce(&Yielder<R, Y>, R) -> T,
     R: 'static,
@@ -148,7 +147,7 @@ where
     };
     block.end();
     // SAFETY: the resumer waits, and takes this.
-    unsafe { block.entered.give_way(&yielder.resumer, message, target) }
+    unsafe { block.entered.give_way(&yielder.resumer, message) }
 }
 
 impl Block {

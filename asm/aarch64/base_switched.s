@@ -1,3 +1,0 @@
-// Where the base frame of a stack that is switched to goes on.
-
-    sub sp, sp, #16
