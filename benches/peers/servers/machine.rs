@@ -4,32 +4,41 @@ use std::mem;
 
 /// The server has a core to itself, and the load another one.
 #[derive(Clone, Copy)]
-pub enum Core {
-    OfServer,
-    OfLoad,
+pub struct Cores {
+    pub of_server: usize,
+    pub of_load: usize,
 }
 
-/// Keeps this process on one core from now on, if there are two.
-pub fn stay_on(core: Core) {
-    // SAFETY: a set of processors is plain data, and zero is an empty one.
-    let mut allowed: libc::cpu_set_t = unsafe { mem::zeroed() };
-    // SAFETY: writes to a set of our own.
-    unsafe { libc::sched_getaffinity(0, size_of_val(&allowed), &mut allowed) };
-    let is_allowed = |cpu: &usize| {
-        // SAFETY: the number is within the set.
-        unsafe { libc::CPU_ISSET(*cpu, &allowed) }
-    };
-    let cores: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(is_allowed).collect();
-    let [first, second, ..] = cores[..] else { return };
-    // SAFETY: as above; the numbers are within the set.
-    unsafe {
-        let mut one: libc::cpu_set_t = mem::zeroed();
-        match core {
-            Core::OfServer => libc::CPU_SET(first, &mut one),
-            Core::OfLoad => libc::CPU_SET(second, &mut one),
-        }
-        libc::sched_setaffinity(0, size_of_val(&one), &one);
+impl Cores {
+    /// Two of those that this process may use, if there are two. Whoever stays on one of them, and who is started by
+    /// that, may use no other.
+    pub fn find() -> Option<Self> {
+        let [of_server, of_load, ..] = allowed(0)[..] else { return None };
+        Some(Self { of_server, of_load })
     }
+}
+
+/// Keeps this thread, and what it starts, on one core from now on.
+pub fn stay_on(core: usize) {
+    // SAFETY: a set of processors is plain data, and zero is an empty one. The number is within the set.
+    let status = unsafe {
+        let mut one: libc::cpu_set_t = mem::zeroed();
+        libc::CPU_SET(core, &mut one);
+        libc::sched_setaffinity(0, size_of_val(&one), &one)
+    };
+    check(status).expect("a core that there is");
+}
+
+/// The cores that a process may use; zero is this one.
+pub fn allowed(process: libc::pid_t) -> Vec<usize> {
+    // SAFETY: as above; writes to a set of our own.
+    let (status, set) = unsafe {
+        let mut set: libc::cpu_set_t = mem::zeroed();
+        (libc::sched_getaffinity(process, size_of_val(&set), &mut set), set)
+    };
+    check(status).expect("a process that there is");
+    // SAFETY: the numbers are within the set.
+    (0..libc::CPU_SETSIZE as usize).filter(|core| unsafe { libc::CPU_ISSET(*core, &set) }).collect()
 }
 
 /// Raises the limit on open files as far as it goes.

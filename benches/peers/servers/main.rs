@@ -19,6 +19,7 @@ use std::env;
 use std::time::Duration;
 
 use load::Load;
+use machine::Cores;
 use outcome::Outcome;
 use server::Server;
 use service::Service;
@@ -30,6 +31,8 @@ struct Plan {
     rounds: usize,
     warm_up: Duration,
     measured: Duration,
+    /// That of the servers.
+    core: Option<usize>,
     /// Whether it is only to see that it works.
     test: bool,
 }
@@ -41,7 +44,8 @@ fn main() {
     let has = |name| arguments.iter().any(|argument| argument == name);
     let service = value_of("--service").map(|name| Service::by_name(name).expect("a service"));
     if let Some(name) = value_of("--serve") {
-        return serve::main(name, service.expect("a service"));
+        let core = value_of("--core").map(|core| core.parse().expect("a number"));
+        return serve::main(name, service.expect("a service"), core);
     }
     let mut plan = Plan::new(has("--test"));
     plan.services.retain(|its| service.is_none_or(|service| *its == service));
@@ -51,8 +55,12 @@ fn main() {
     if let Some(rounds) = value_of("--rounds") {
         plan.rounds = rounds.parse().expect("a number");
     }
-    machine::stay_on(machine::Core::OfLoad);
-    if has("--syscalls") { syscalls::main(plan.test) } else { plan.carry_out() }
+    let cores = Cores::find();
+    if let Some(cores) = cores {
+        machine::stay_on(cores.of_load);
+        plan.core = Some(cores.of_server);
+    }
+    if has("--syscalls") { syscalls::main(plan.test, plan.core) } else { plan.carry_out() }
 }
 
 impl Plan {
@@ -64,6 +72,7 @@ impl Plan {
             rounds: if test { 1 } else { 3 },
             warm_up: milliseconds(300),
             measured: milliseconds(2000),
+            core: None,
             test,
         }
     }
@@ -92,7 +101,7 @@ impl Plan {
 
     fn measure(&self, outcome: &mut Outcome) {
         let (service, connections) = (outcome.service, outcome.connections);
-        let server = Server::start(outcome.contestant, service);
+        let server = Server::start(outcome.contestant, service, self.core);
         // What the first connection costs besides itself is not the connection's.
         Load::connect(server.address, service, 1).once();
         let before = server.resident();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::machine;
 use crate::service::Service;
 
 pub struct Server {
@@ -17,22 +18,31 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(contestant: &str, service: Service) -> Self {
-        Self::start_under(&[], contestant, service)
+    /// Starts it on a core of its own, if there is one for it.
+    pub fn start(contestant: &str, service: Service, core: Option<usize>) -> Self {
+        Self::start_under(&[], contestant, service, core)
     }
 
     /// Starts it under another program, such as strace.
-    pub fn start_under(program: &[&str], contestant: &str, service: Service) -> Self {
+    pub fn start_under(program: &[&str], contestant: &str, service: Service, core: Option<usize>) -> Self {
         let this = env::current_exe().expect("the path of this program");
         let this = this.to_str().expect("a path in UTF-8");
-        let command = [program, &[this, "--serve", contestant, "--service", service.name()]].concat();
-        let mut child =
-            Command::new(command[0]).args(&command[1..]).stdout(Stdio::piped()).spawn().expect("a process");
+        let words = [program, &[this, "--serve", contestant, "--service", service.name()]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdout(Stdio::piped());
+        if let Some(core) = core {
+            command.args(["--core", &core.to_string()]);
+        }
+        let mut child = command.spawn().expect("a process");
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         output.read_line(&mut line).expect("a line from the server");
         let (address, pid) = line.trim().split_once(' ').expect("an address and a process");
-        Self { address: address.parse().expect("an address"), pid: pid.parse().expect("a number"), child }
+        let (address, pid) = (address.parse().expect("an address"), pid.parse().expect("a number"));
+        if let Some(core) = core {
+            assert_eq!(machine::allowed(pid), [core], "the server is where the load is not");
+        }
+        Self { address, pid, child }
     }
 
     /// The processor time that it has used.

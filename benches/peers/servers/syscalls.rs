@@ -13,11 +13,11 @@ use crate::service::Service;
 const RESULTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/syscalls.jsonl");
 const CONNECTIONS: usize = 50;
 
-pub fn main(test: bool) {
+pub fn main(test: bool, core: Option<usize>) {
     let time = Duration::from_millis(if test { 20 } else { 3000 });
     let mut lines = String::new();
     for contestant in CONTESTANTS {
-        let counts = count(contestant.name, time);
+        let counts = count(contestant.name, time, core);
         let shown: Vec<String> = counts.iter().map(|(name, each)| format!("{name} {each:.2}")).collect();
         println!("{:<11} {}", contestant.name, shown.join(", "));
         let fields: Vec<String> =
@@ -32,9 +32,9 @@ pub fn main(test: bool) {
 }
 
 /// What is made at least once in a hundred requests.
-fn count(contestant: &str, time: Duration) -> BTreeMap<String, f64> {
+fn count(contestant: &str, time: Duration, core: Option<usize>) -> BTreeMap<String, f64> {
     let table = concat!(env!("CARGO_TARGET_TMPDIR"), "/strace");
-    let server = Server::start_under(&["strace", "-f", "-c", "-o", table], contestant, Service::Echo);
+    let server = Server::start_under(&["strace", "-f", "-c", "-o", table], contestant, Service::Echo, core);
     let requests = Load::connect(server.address, Service::Echo, CONNECTIONS).run(time).requests as f64;
     drop(server);
     let table = fs::read_to_string(table).expect("what strace has written");

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 
-use crate::machine::{self, Core};
+use crate::machine;
 use crate::service::Service;
 
 /// Somebody who can serve.
@@ -56,8 +56,8 @@ pub const CONTESTANTS: [Contestant; 5] = [
 const BUFFER: usize = 1024;
 
 /// Serves in this process; the first line of output says where, and who this is.
-pub fn main(name: &str, service: Service) {
-    machine::stay_on(Core::OfServer);
+pub fn main(name: &str, service: Service, core: Option<usize>) {
+    core.into_iter().for_each(machine::stay_on);
     let contestant = CONTESTANTS.into_iter().find(|its| its.name == name).expect("a contestant");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a mode that sockets have");
