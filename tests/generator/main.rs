@@ -3,6 +3,9 @@
 mod ends;
 #[cfg(feature = "hub")]
 mod hub;
+mod programs;
+#[path = "../common/random.rs"]
+mod random;
 mod refusals;
 mod resumer;
 mod values;
