@@ -79,14 +79,13 @@ impl Plan {
 
     /// Goes round all servers several times, so that what else the machine does falls on all of them.
     fn carry_out(&self) {
+        let contestants = serve::contestants();
         let mut outcomes = Vec::new();
         for &service in &self.services {
             for &connections in &self.connections {
                 println!("\n{}", Outcome::HEAD);
-                let mut contest: Vec<_> = serve::CONTESTANTS
-                    .iter()
-                    .map(|its| Outcome::new(its.name, service, connections))
-                    .collect();
+                let mut contest: Vec<_> =
+                    contestants.iter().map(|its| Outcome::new(its.name, service, connections)).collect();
                 for _ in 0..self.rounds {
                     contest.iter_mut().for_each(|outcome| self.measure(outcome));
                 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::load::Load;
-use crate::serve::CONTESTANTS;
+use crate::serve;
 use crate::server::Server;
 use crate::service::Service;
 
@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 50;
 pub fn main(test: bool, core: Option<usize>) {
     let time = Duration::from_millis(if test { 20 } else { 3000 });
     let mut lines = String::new();
-    for contestant in CONTESTANTS {
+    for contestant in serve::contestants() {
         let counts = count(contestant.name, time, core);
         let shown: Vec<String> = counts.iter().map(|(name, each)| format!("{name} {each:.2}")).collect();
         println!("{:<11} {}", contestant.name, shown.join(", "));

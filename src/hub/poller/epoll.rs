@@ -21,7 +21,9 @@ pub(super) const FORGETS_CLOSED: bool = true;
 /// An event says whether the end of the stream has come.
 pub(super) const TELLS_END: bool = true;
 
-const EVENTS_PER_WAIT: usize = 256;
+/// Few enough that what the kernel looks at for an event is still in the caches when its greenlet has its turn: with
+/// a thousand busy connections, 256 of them take a twentieth more time.
+const EVENTS_PER_WAIT: usize = 64;
 /// So many events ahead the processor is told what it will need.
 const LOOK_AHEAD: usize = 2;
 /// The key of the event descriptor that wakes the hub.

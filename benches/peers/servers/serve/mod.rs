@@ -1,6 +1,7 @@
 //! The servers, which all read into a buffer of the same size, but for hyper.
 
 mod epoll;
+mod go;
 mod greenlets;
 mod http;
 mod may;
@@ -24,7 +25,7 @@ pub struct Contestant {
 /// Serves for ever.
 type Serve = fn(TcpListener) -> io::Result<()>;
 
-pub const CONTESTANTS: [Contestant; 5] = [
+const CONTESTANTS: [Contestant; 6] = [
     Contestant {
         name: "greenlet",
         echo: |listener| greenlets::serve(listener, echo),
@@ -46,11 +47,22 @@ pub const CONTESTANTS: [Contestant; 5] = [
         hello: |listener| may::serve(listener, http::hello),
     },
     Contestant {
+        name: go::NAME,
+        echo: |listener| go::serve(listener, Service::Echo),
+        hello: |listener| go::serve(listener, Service::Hello),
+    },
+    Contestant {
         name: "bare epoll",
         echo: |listener| epoll::serve(listener, epoll::echo),
         hello: |listener| epoll::serve(listener, epoll::hello),
     },
 ];
+
+/// Those that can be had on this machine.
+pub fn contestants() -> Vec<Contestant> {
+    let has_go = go::build();
+    CONTESTANTS.into_iter().filter(|its| its.name != go::NAME || has_go).collect()
+}
 
 /// How much is read at once.
 const BUFFER: usize = 1024;
