@@ -57,7 +57,7 @@ def sections(figures):
         "instructions": comparison(
             instructions, SWITCH, [OURS, "corosensei", "generator", "bare swap"], number
         ),
-        "scheduler": comparison(times, SCHEDULER, [OURS, "tokio", "smol", "may"], duration),
+        "scheduler": comparison(times, SCHEDULER, [OURS, "tokio", "smol", "may", "go"], duration),
         "scheduler_instructions": comparison(
             instructions, SCHEDULER, [OURS, "tokio", "smol"], number
         ),
@@ -76,7 +76,11 @@ def complain_of_forgotten_rows(figures):
 
 
 def comparison(found, rows, contestants, show):
-    """A row for each row, with how many times ours the others take, and what ours takes of the best peer."""
+    """A row for each row, with how many times ours the others take, and what ours takes of the best peer.
+
+    Who was not there has no column.
+    """
+    contestants = [name for name in contestants if any(name in values for values in found.values())]
     lines = []
     for row in rows:
         values = found.get(row)

@@ -1,5 +1,8 @@
-//! The scheduler beside tokio, smol and may, each on one thread.
+//! The scheduler beside tokio, smol, may and, where it is installed, Go, each on one thread.
 
+mod go;
+#[path = "../golang.rs"]
+mod golang;
 #[path = "../../hub/greenlets.rs"]
 mod greenlets;
 mod may;
@@ -11,5 +14,9 @@ mod suite;
 mod tokio;
 
 fn main() {
-    suite::main(rows::ROWS, &[&greenlets::GREENLETS, &tokio::TOKIO, &smol::SMOL, &may::MAY]);
+    let mut contestants = vec![&greenlets::GREENLETS, &tokio::TOKIO, &smol::SMOL, &may::MAY];
+    if go::build() {
+        contestants.push(&go::GO);
+    }
+    suite::main(rows::ROWS, &contestants);
 }

@@ -7,6 +7,8 @@
 //! cargo bench --bench servers -- --syscalls     # what strace counts, in place of the rest
 //! ```
 
+#[path = "../golang.rs"]
+mod golang;
 mod load;
 mod machine;
 mod outcome;

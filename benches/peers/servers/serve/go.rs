@@ -4,8 +4,9 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::golang;
 use crate::machine::check;
 use crate::service::Service;
 
@@ -19,14 +20,7 @@ const LISTENER: libc::c_int = 3;
 
 /// Builds the program; false if there is no Go.
 pub fn build() -> bool {
-    let has_go = Command::new("go").arg("version").stdout(Stdio::null()).status().is_ok();
-    if has_go {
-        let built = Command::new("go").args(["build", "-o", PROGRAM, SOURCE]).status();
-        assert!(built.is_ok_and(|status| status.success()), "{SOURCE} builds");
-    } else {
-        println!("without go its rows stay empty");
-    }
-    has_go
+    golang::build(SOURCE, PROGRAM)
 }
 
 /// Serves with one thread that runs Go's code at a time.
