@@ -7,8 +7,9 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
-use super::core::{Core, Phase};
+use super::core::Core;
 use super::spans::{Span, Spans};
+use super::standing::Phase;
 use super::thread::Thread;
 use crate::stack::SizeClass;
 
@@ -122,6 +123,12 @@ impl Arena {
         unsafe { chunk.as_ref() }.next.set(self.open.replace(Some(chunk)));
     }
 
+    /// Looks at every block, vacant or not.
+    pub(crate) fn for_each(&self, look: impl Fn(&Core)) {
+        // SAFETY: chunks stay until the arena goes.
+        self.chunks.borrow().iter().flat_map(|chunk| &unsafe { chunk.as_ref() }.blocks).for_each(look);
+    }
+
     /// The next greenlet from `place` on that is not dead and that the predicate picks; `place` moves
     /// behind it.
     pub(crate) fn find(
@@ -134,7 +141,7 @@ impl Arena {
             // SAFETY: chunks stay until the arena goes.
             let block = &unsafe { chunk.as_ref() }.blocks[*place % BLOCKS];
             *place += 1;
-            if block.phase.get() != Phase::Dead && pick(block) {
+            if block.standing.phase() != Phase::Dead && pick(block) {
                 return Some(NonNull::from(block));
             }
         }

@@ -12,22 +12,12 @@ use std::ptr::{self, NonNull};
 use super::context::Context;
 use super::extras::{Extras, OwnFloatControl};
 use super::life;
+use super::standing::{Mark, Phase, Standing};
 use super::storage::OwnStorage;
 use super::tag::Tag;
 use super::thread::Thread;
 use crate::arch::{Continuation, Entry, ParentLink};
 use crate::stack::{SizeClass, Stack};
-
-/// Where a greenlet is in its life. Which of the active ones runs is the thread's knowledge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Has a body and no stack.
-    Unstarted,
-    /// Has a stack: suspended or running.
-    Active,
-    /// Has neither. Vacant blocks say so, too.
-    Dead,
-}
 
 #[repr(C, align(64))]
 pub(crate) struct Core {
@@ -41,20 +31,15 @@ pub(crate) struct Core {
     /// Counted. `None` for a thread's root only.
     pub(crate) parent: Cell<Option<NonNull<Core>>>,
     pub(crate) refs: Cell<u32>,
-    pub(crate) phase: Cell<Phase>,
+    pub(crate) standing: Standing,
     pub(crate) class: Cell<SizeClass>,
-    /// It did not unwind when it was told to. Its stack is never freed.
-    pub(crate) abandoned: Cell<bool>,
-    /// Its last handle has gone: weak handles do not find it any more.
-    pub(crate) forgotten: Cell<bool>,
     /// A word for the floor above: the hub's record of this greenlet.
     pub(crate) record: Cell<*mut ()>,
     thread: NonNull<Thread>,
 
     pub(crate) id: Cell<u64>,
-    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends. To be asked for by
-    /// [`unwinder`](Self::unwinder).
-    pub(super) unwinder: Cell<Option<NonNull<Core>>>,
+    /// Who waits for this greenlet to be unwound, and continues in place of the parent when it ends.
+    unwinder: Cell<Option<NonNull<Core>>>,
     pub(crate) stack: Cell<Option<Stack>>,
     body: Cell<Option<&'static BodyType>>,
     body_storage: UnsafeCell<Inline>,
@@ -86,10 +71,8 @@ impl Core {
             waits_on: Cell::new(""),
             parent: Cell::new(None),
             refs: Cell::new(0),
-            phase: Cell::new(Phase::Dead),
+            standing: Standing::new(Phase::Dead),
             class: Cell::new(class),
-            abandoned: Cell::new(false),
-            forgotten: Cell::new(true),
             record: Cell::new(ptr::null_mut()),
             thread,
             id: Cell::new(0),
@@ -108,27 +91,26 @@ impl Core {
         // In the order in which they lie: see `switch.s` on stores.
         self.parent.set(parent);
         self.refs.set(1);
-        self.phase.set(Phase::Unstarted);
+        self.standing.set_plainly(Phase::Unstarted);
         self.class.set(class);
-        self.abandoned.set(false);
-        self.forgotten.set(false);
         self.id.set(id);
     }
 
-    /// Makes a block vacant again; what a dead greenlet may still own besides its parent goes to the
-    /// caller.
+    /// Makes the block of a dead greenlet vacant again, but for its parent and its [extras](Self::take_extras).
+    #[inline]
+    pub(crate) fn vacate(&self) {
+        self.record.set(ptr::null_mut());
+    }
+
+    /// What a dead greenlet may still own besides its parent.
     ///
     /// # Safety
     ///
     /// Nobody has a reference into the block but the caller.
-    #[inline]
-    pub(crate) unsafe fn vacate(&self) -> Option<Box<Extras>> {
-        self.record.set(ptr::null_mut());
-        self.forgotten.set(true);
+    pub(crate) unsafe fn take_extras(&self) -> Option<Box<Extras>> {
+        self.standing.set(Mark::Furnished, false);
         // SAFETY: the caller's word.
-        let extras = unsafe { &mut *self.extras.get() };
-        // To take what is not there would write, too.
-        if extras.is_some() { extras.take() } else { None }
+        unsafe { (*self.extras.get()).take() }
     }
 
     #[inline]
@@ -152,17 +134,22 @@ impl Core {
     /// Who waits for just this greenlet's end, unless it was abandoned meanwhile.
     pub(crate) fn unwinder(&self) -> Option<NonNull<Core>> {
         // SAFETY: an unwinder waits, and is counted until it goes on.
-        self.unwinder.get().filter(|unwinder| !unsafe { unwinder.as_ref() }.abandoned.get())
+        self.unwinder.get().filter(|unwinder| !unsafe { unwinder.as_ref() }.standing.has(Mark::Abandoned))
+    }
+
+    pub(crate) fn set_unwinder(&self, unwinder: Option<NonNull<Core>>) {
+        self.unwinder.set(unwinder);
+        self.standing.set(Mark::Unwound, unwinder.is_some());
     }
 
     /// It is never continued any more. Nothing suits it from now on, so the fast path need not ask.
     pub(crate) fn abandon(&self) {
-        self.abandoned.set(true);
+        self.standing.set(Mark::Abandoned, true);
         self.waits_for.set(Tag::NOTHING);
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.phase.get() == Phase::Dead
+        self.standing.phase() == Phase::Dead
     }
 
     #[inline]
@@ -182,6 +169,7 @@ impl Core {
         if self.extras().is_none() {
             // SAFETY: nobody has a reference to extras that are not there.
             unsafe { *self.extras.get() = Some(made) };
+            self.standing.set(Mark::Furnished, true);
         }
         self.extras().expect("made by somebody")
     }

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use super::core::{Core, Phase};
+use super::core::Core;
 use super::extras::Extras;
 use super::life::{end_unstarted, quietly};
+use super::standing::{Mark, Phase};
 use super::thread::current;
 use super::unwind::unwind_or_abandon;
 
@@ -89,7 +90,7 @@ fn lower(core: NonNull<Core>) -> u32 {
 #[inline(never)]
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
-    let phase = unsafe { core.as_ref() }.phase.get();
+    let phase = unsafe { core.as_ref() }.standing.phase();
     // The usual one first.
     if phase == Phase::Dead {
         free(core);
@@ -119,16 +120,17 @@ fn end_active(core: NonNull<Core>) -> bool {
         this.thread().look_again();
         return false;
     }
-    if this.abandoned.get() {
+    if this.standing.has(Mark::Abandoned) {
         return false;
     }
-    this.forgotten.set(true);
+    this.standing.set(Mark::Forgotten, true);
     retain(core);
     unwind_or_abandon(core, false);
     // It may have taken a handle to itself, and live on.
     let left = lower(core);
-    this.forgotten.set(left == 0);
-    left == 0 && this.is_dead()
+    let ended = left == 0 && this.is_dead();
+    this.standing.set(Mark::Forgotten, left == 0 && !ended);
+    ended
 }
 
 /// Frees the block of a dead greenlet, and those of ancestors that only it kept.
@@ -137,11 +139,10 @@ pub(crate) fn free(core: NonNull<Core>) {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
     let thread = block.thread();
-    if block.extras().is_some() || thread.has_ended() {
+    if !block.standing.is_plainly(Phase::Dead) {
         return free_ancestors(core);
     }
-    // SAFETY: nobody uses it any more.
-    unsafe { block.vacate() };
+    block.vacate();
     if let Some(parent) = block.parent.get()
         && lower(parent) == 0
     {
@@ -172,7 +173,6 @@ fn free_unstarted(core: NonNull<Core>) {
 fn end_before_start(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which the caller does.
     let this = unsafe { core.as_ref() };
-    this.forgotten.set(true);
     end_unstarted(this);
     debug_assert_eq!(this.refs.get(), 0, "nobody can have made a handle");
 }
@@ -185,7 +185,7 @@ fn free_ancestors(core: NonNull<Core>) {
     let mut next = Some(core);
     while let Some(core) = next {
         // SAFETY: not freed yet.
-        match unsafe { core.as_ref() }.phase.get() {
+        match unsafe { core.as_ref() }.standing.phase() {
             Phase::Active if !end_active(core) => return,
             Phase::Unstarted => end_before_start(core),
             Phase::Active | Phase::Dead => {}
@@ -200,8 +200,9 @@ fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
     let parent = block.parent.take();
+    block.vacate();
     // SAFETY: without a count, so nobody has a reference into the block.
-    if let Some(extras) = unsafe { block.vacate() } {
+    if let Some(extras) = unsafe { block.take_extras() } {
         drop_extras(block, extras);
     }
     // SAFETY: dead, and nobody uses it any more.

@@ -10,11 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::chore::{self, Chore};
-use super::core::{BodyType, Core, Phase};
+use super::core::{BodyType, Core};
 use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
+use super::standing::{Mark, Phase};
 use super::storage::{OwnStorage, WhoIsNext, end_storage};
 use super::tag::{Tag, Wake};
 use super::thread::{Thread, current};
@@ -46,7 +47,7 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
 #[inline(never)]
 pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
     let Some(body) = core.body().filter(|body| body.value.is(Tag::of::<T>())) else { return false };
-    if core.phase.get() != Phase::Unstarted || core.extras().is_some() {
+    if !core.standing.is_plainly(Phase::Unstarted) {
         return false;
     }
     let reserved = core.stack.get();
@@ -78,7 +79,7 @@ fn lay_out(core: &Core, body: &BodyType, stack: Stack) {
     let (owner, parent) = (ptr::from_ref(core).cast(), core.parent_link());
     // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
     unsafe { core.continuation.lay_out(stack.guard(), stack.top(), owner, parent, body.run) };
-    core.phase.set(Phase::Active);
+    core.standing.set_phase(Phase::Active);
 }
 
 /// Makes sure that [`prepare`] will not fail.
@@ -199,8 +200,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
         !schedules || core.refs.get() > 0 || core.parent().is_some_and(|parent| parent.refs.get() > 1);
     let plain = ptr::eq(fast_current(), core)
         && counted
-        && core.unwinder.get().is_none()
-        && core.extras().is_none()
+        && core.standing.is_plainly(Phase::Active)
         && (next.waits_for.get().is(Tag::of::<T>()) || successor.is_some() && prepare_plainly::<T>(next))
         && (successor.is_none() || next.refs.get() > 0);
     if !plain {
@@ -248,8 +248,8 @@ fn finish<T: 'static>(core: &Core, content: Result<T, Raised>) -> Departure {
         if kept.is_some() {
             kept = Some(keep(NonNull::from(receiver)));
         }
-        match receiver.phase.get() {
-            Phase::Active if receiver.abandoned.get() => {}
+        match receiver.standing.phase() {
+            Phase::Active if receiver.standing.has(Mark::Abandoned) => {}
             Phase::Active if parcel.cannot_be_for(receiver.waits_for.get()) => {
                 drop(kept);
                 return die_into_scheduler(core, parcel);
@@ -432,7 +432,7 @@ fn end(core: &Core) {
 
 #[inline]
 fn mark_dead(core: &Core) {
-    core.phase.set(Phase::Dead);
+    core.standing.set_phase(Phase::Dead);
     core.continuation.forget();
     core.waits_for.set(Tag::NOTHING);
 }

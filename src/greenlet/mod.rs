@@ -24,6 +24,7 @@ mod local;
 mod parcel;
 mod raised;
 pub(crate) mod spans;
+pub(crate) mod standing;
 // Where there are no blocks, what they would be exchanged by is never reached.
 #[cfg_attr(not(own_tls), allow(unreachable_code, unused_variables))]
 pub(crate) mod storage;
@@ -52,7 +53,8 @@ pub use storage::set_own_tls_by_default;
 pub use thread::{trim_stacks, unwind_all};
 pub use weak::WeakGreenlet;
 
-use self::core::{BodyType, Core, Phase};
+use self::core::{BodyType, Core};
+use self::standing::Phase;
 use self::switching::Landing;
 
 /// A handle to a greenlet: a function with a stack of its own.
@@ -142,7 +144,7 @@ impl<T: 'static> Greenlet<T> {
     #[track_caller]
     pub fn set_body<F: FnOnce(T) -> T + 'static>(&self, body: F) {
         let core = self.core();
-        let free = core.phase.get() == Phase::Unstarted && core.body().is_none();
+        let free = core.standing.phase() == Phase::Unstarted && core.body().is_none();
         assert!(free, "a greenlet gets its body once, before it starts");
         core.set_body(body, const { &BodyType::returning::<T, F>() });
     }
@@ -305,7 +307,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// What the greenlet is doing.
     pub fn state(&self) -> State {
-        match self.core().phase.get() {
+        match self.core().standing.phase() {
             Phase::Unstarted => State::Unstarted,
             Phase::Active if thread::existing_current() == Some(self.core) => State::Running,
             Phase::Active => State::Suspended,
@@ -320,7 +322,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// Whether it has started and not finished: `bool(g)` in Python.
     pub fn is_active(&self) -> bool {
-        self.core().phase.get() == Phase::Active
+        self.core().standing.phase() == Phase::Active
     }
 
     /// Whether this is the thread's root greenlet.

@@ -12,12 +12,13 @@ use std::ptr::{self, NonNull};
 use std::thread::panicking;
 
 use super::chore::{self, Chore};
-use super::core::{Core, Phase};
+use super::core::Core;
 use super::counting::{Kept, keep};
 use super::error::SwitchError;
 use super::life::{self, CAN_UNWIND, end_unstarted};
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
+use super::standing::{Mark, Phase};
 use super::tag::Tag;
 use super::thread::current;
 use super::trace::{self, EventKind};
@@ -88,7 +89,7 @@ unsafe fn prepare_across<S: 'static, W: 'static>(target: NonNull<Core>) -> Optio
     let me = across.or(NonNull::new(fast_current().cast_mut())).filter(|me| *me != target)?;
     // SAFETY: what is current is alive, and the caller holds a count on the target.
     let (from, to) = unsafe { (me.as_ref(), target.as_ref()) };
-    if to.abandoned.get() || panicking() || held() != Hold::Nothing {
+    if to.standing.has(Mark::Abandoned) || panicking() || held() != Hold::Nothing {
         return None;
     }
     let (storage, tag) = (&from.thread().storage, to.waits_for.get());
@@ -233,14 +234,16 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
         if kept.is_some() {
             kept = Some(keep(NonNull::from(receiver)));
         }
-        match receiver.phase.get() {
+        match receiver.standing.phase() {
             Phase::Active if ptr::eq(receiver, me) => {
                 if me.thread().is_traced() {
                     trace::tell(event, NonNull::from(me), NonNull::from(me))?;
                 }
                 return parcel.for_sender();
             }
-            Phase::Active if receiver.abandoned.get() => return parcel.refused(SwitchError::Abandoned),
+            Phase::Active if receiver.standing.has(Mark::Abandoned) => {
+                return parcel.refused(SwitchError::Abandoned);
+            }
             Phase::Active if receiver.waits_for.get().is(Tag::ANYTHING) => break,
             Phase::Active if parcel.suits(receiver.waits_for.get()) => break,
             Phase::Active => return parcel.refused(SwitchError::wrong_type::<S>()),

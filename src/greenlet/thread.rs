@@ -9,10 +9,11 @@ use std::ptr::{self, NonNull};
 
 use super::arena::Arena;
 use super::chore::Chore;
-use super::core::{Core, Phase};
+use super::core::Core;
 use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
+use super::standing::{Mark, Phase};
 use super::storage::{OwnStorage, Storage};
 use super::words::{self, Hold, Leaving, fast_current, slow_current};
 use super::{counting, late, life, trace, unwind};
@@ -135,7 +136,7 @@ impl Thread {
         let this = unsafe { thread.as_ref() };
         let root = this.new_greenlet(None, SizeClass::DEFAULT);
         // SAFETY: just made, and kept by the count that it was born with.
-        unsafe { root.as_ref() }.phase.set(Phase::Active);
+        unsafe { root.as_ref() }.standing.set_phase(Phase::Active);
         this.root.set(Some(root));
         // Where the thread's locals are being destroyed already, nothing will be unwound, and
         // nothing new may start.
@@ -329,8 +330,8 @@ impl Thread {
         }
         let root = self.root();
         let suspended = |core: &Core| {
-            core.phase.get() == Phase::Active
-                && !core.abandoned.get()
+            core.standing.phase() == Phase::Active
+                && !core.standing.has(Mark::Abandoned)
                 && core.unwinder().is_none()
                 && NonNull::from(core) != root
                 && pick(core)
@@ -360,7 +361,7 @@ impl Thread {
             // The process exits from within a greenlet: the stacks of all others, the root's
             // among them, are part of what it is leaving behind.
             let suspended =
-                |core: &Core| core.phase.get() == Phase::Active && NonNull::from(core) != current();
+                |core: &Core| core.standing.phase() == Phase::Active && NonNull::from(core) != current();
             let mut place = 0;
             while let Some(core) = self.arena.find(&mut place, suspended) {
                 // SAFETY: found in use, neither dead nor current, so suspended.
@@ -385,8 +386,9 @@ impl Thread {
         });
         self.keepers.set(self.keepers.get() + self.arena.in_use());
         self.ended.set(true);
+        self.arena.for_each(|core| core.standing.set(Mark::Orphaned, true));
         // SAFETY: the root's own count is given up; handles keep the block alive if there are any.
-        unsafe { root.as_ref() }.phase.set(Phase::Dead);
+        unsafe { root.as_ref() }.standing.set_phase(Phase::Dead);
         counting::release(root);
     }
 }
@@ -441,7 +443,9 @@ pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
 pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
-    let unstarted = |core: &Core| core.phase.get() == Phase::Unstarted && !core.abandoned.get() && pick(core);
+    let unstarted = |core: &Core| {
+        core.standing.phase() == Phase::Unstarted && !core.standing.has(Mark::Abandoned) && pick(core)
+    };
     let mut place = 0;
     while let Some(core) = thread.arena.find(&mut place, unstarted) {
         // SAFETY: found in use.

@@ -10,6 +10,7 @@ use super::error::KillError;
 use super::life::{CAN_UNWIND, describe, report_dropped};
 use super::parcel;
 use super::raised::Raised;
+use super::standing::Mark;
 use super::switching::raise_in;
 use super::tag::Tag;
 use super::thread::current;
@@ -27,19 +28,19 @@ pub(crate) fn unwind(core: NonNull<Core>) -> Result<Result<(), KillError>, Raise
     }
     // SAFETY: the caller holds a count on the victim; what is current is alive.
     let (victim, me) = unsafe { (core.as_ref(), current().as_ref()) };
-    if victim.unwinder().is_some() || victim.abandoned.get() {
+    if victim.unwinder().is_some() || victim.standing.has(Mark::Abandoned) {
         return Ok(Err(KillError::Refused));
     }
     // As any parent's, its place is counted: who unwinds somebody is not unwound for want of a handle.
     let kept = keep(NonNull::from(me));
-    victim.unwinder.set(Some(NonNull::from(me)));
+    victim.set_unwinder(Some(NonNull::from(me)));
     me.waits_for.set(Tag::ANYTHING);
     // Whoever does not find in its own thread-local storage that there is a panic must be told.
     let held = panicking().then(|| words::hold(Hold::Destructors));
     // SAFETY: the victim is suspended.
     let landed = unsafe { raise_in(me, victim, Raised::exit()) };
     drop(held);
-    victim.unwinder.set(None);
+    victim.set_unwinder(None);
     drop(kept);
     // SAFETY: whoever switched here saw that anything is waited for.
     let brought = unsafe { parcel::open_unwanted(landed) };

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::core::Core;
+use super::standing::Mark;
 use super::{Greenlet, counting};
 
 /// A handle that does not keep its greenlet from being unwound: what a greenlet that must know
@@ -46,7 +47,8 @@ impl<T: 'static> WeakGreenlet<T> {
     pub fn upgrade(&self) -> Option<Greenlet<T>> {
         // SAFETY: the thread's state, which this handle keeps, keeps its blocks.
         let block = unsafe { self.core.as_ref() };
-        if block.id.get() != self.id || block.forgotten.get() {
+        let is_gone = block.is_dead() && block.refs.get() == 0;
+        if block.id.get() != self.id || is_gone || block.standing.has(Mark::Forgotten) {
             return None;
         }
         counting::retain(self.core);

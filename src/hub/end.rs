@@ -3,7 +3,8 @@
 use std::ptr;
 
 use super::{ENDED, Fiber, FiberState, Hub};
-use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::core::Core;
+use crate::greenlet::standing::Phase;
 use crate::greenlet::tag::Tag;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Kept};
@@ -26,7 +27,7 @@ impl Hub {
         greenlet_thread::for_each(|core| {
             // SAFETY: the record lives as long as its greenlet.
             if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
-                && core.phase.get() == Phase::Unstarted
+                && core.standing.phase() == Phase::Unstarted
             {
                 fiber.state.set(FiberState::Ended);
             }

@@ -6,8 +6,9 @@ use std::ptr::NonNull;
 
 use super::interrupts::Interrupts;
 use super::{Cause, Hub, Interrupt};
-use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::core::Core;
 use crate::greenlet::counting::{Kept, keep};
+use crate::greenlet::standing::{Mark, Phase};
 use crate::greenlet::{life, words};
 use crate::stack::StackError;
 
@@ -188,9 +189,9 @@ impl Fiber {
     pub(crate) fn can_run(&self, hub: &Hub) -> bool {
         // SAFETY: a record's greenlet is alive while it can be run.
         let block = unsafe { self.core.as_ref() };
-        match block.phase.get() {
+        match block.standing.phase() {
             Phase::Unstarted => self.can_start(hub, block),
-            Phase::Active | Phase::Dead => !block.abandoned.get(),
+            Phase::Active | Phase::Dead => !block.standing.has(Mark::Abandoned),
         }
     }
 

@@ -90,7 +90,8 @@ use self::end::AtExit;
 use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
-use crate::greenlet::core::{Core, Phase};
+use crate::greenlet::core::Core;
+use crate::greenlet::standing::Phase;
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Hold, Kept};
@@ -554,7 +555,7 @@ impl Hub {
         let core = unsafe { next.as_ref() }.core();
         // SAFETY: as above.
         let block = unsafe { core.as_ref() };
-        if block.phase.get() == Phase::Unstarted {
+        if block.standing.phase() == Phase::Unstarted {
             life::prepare(block).unwrap_or_else(|error| unreachable!("its stack was reserved: {error}"));
         }
         Ok(core)

@@ -10,8 +10,9 @@ use std::ptr::{self, NonNull};
 
 use super::shared::Counted;
 use super::{Task, TaskError, links};
-use crate::greenlet::core::{BodyType, Core, Phase};
+use crate::greenlet::core::{BodyType, Core};
 use crate::greenlet::counting::{self, keep};
+use crate::greenlet::standing::Phase;
 use crate::greenlet::storage::{OwnStorage, WhoIsNext};
 use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
 use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
@@ -144,7 +145,7 @@ fn end_unrun(task: &Counted, error: TaskError) {
 pub(super) fn cancel(task: &Counted, error: TaskError) {
     let fiber = &task.fiber;
     // SAFETY: its greenlet has the body, and so is there.
-    let has_stack = unsafe { fiber.core().as_ref() }.phase.get() != Phase::Unstarted;
+    let has_stack = unsafe { fiber.core().as_ref() }.standing.phase() != Phase::Unstarted;
     if has_stack || fiber.state.get() == FiberState::Running {
         // It is on its way to its first instruction, where it finds that it has ended.
         return end_unrun(task, error);
