@@ -3,7 +3,8 @@
 //
 //   in    rdi = word   rsi = kind
 //
-// The stack as `init_stack` prepares it, and as it stays while its owner lives:
+// The stack as `init_stack` and `init_entry` prepare it. It stays so while the owner lives, and longer: the
+// next one in the same control block needs no more than its own entry there.
 //
 //   top -> +------------------------------------+  16-byte aligned
 //    -8    |  this routine                      |  \  the base's frame record

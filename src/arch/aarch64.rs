@@ -245,20 +245,14 @@ pub(crate) fn thread_base() -> *mut u8 {
 /// The length of the instruction that the base frame begins with, and that is not run.
 const NOP: usize = 4;
 
-/// Lays out a stack on which a base frame is about to land, which then calls the entry. Returns its stack pointer.
+/// Lays out a stack with a base frame, all but its entry. It stays so for whatever its owner runs on it.
 ///
 /// # Safety
 ///
-/// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that the entry's
-/// predecessor leaves as it ends. The entry is one for that base frame.
+/// `top` is 16-byte aligned and the writable end of a stack that nobody uses, or that the owner's
+/// predecessor leaves as it ends.
 #[inline]
-pub(crate) unsafe fn init_stack(
-    top: NonNull<u8>,
-    owner: *const (),
-    parent: ParentLink,
-    base: BaseFrame,
-    entry: *const (),
-) -> StackPointer {
+pub(crate) unsafe fn init_stack(top: NonNull<u8>, owner: *const (), parent: ParentLink, base: BaseFrame) {
     let base = base as *const () as usize + NOP;
     let words = top.cast::<usize>().as_ptr();
     // SAFETY: the caller vouches for the stack; eight words below its top are part of it.
@@ -266,10 +260,24 @@ pub(crate) unsafe fn init_stack(
         let record = words.sub(2);
         record.write(parent.addr());
         record.add(1).write(base);
-        words.sub(3).write(entry.expose_provenance());
         words.sub(4).write(owner.addr());
         words.sub(7).write(base);
         words.sub(8).write(record.addr());
+    }
+}
+
+/// Has a base frame be what is landed on next, and call the entry then. Returns its stack pointer.
+///
+/// # Safety
+///
+/// The stack was [laid out](init_stack) below that top, with a base frame for such an entry; nobody stands on it, but
+/// one who ends and leaves it.
+#[inline]
+pub(crate) unsafe fn init_entry(top: NonNull<u8>, entry: *const ()) -> StackPointer {
+    let words = top.cast::<usize>().as_ptr();
+    // SAFETY: the caller's word.
+    unsafe {
+        words.sub(3).write(entry.expose_provenance());
         words.sub(8).cast()
     }
 }

@@ -36,25 +36,29 @@ impl Continuation {
         Self { stack_pointer: Cell::new(nowhere()), shadow: Shadow::new() }
     }
 
-    /// Lays out a stack so that the first switch to it calls `entry`.
+    /// Lays out a stack for what [begins](Self::begin) there, however often.
     ///
     /// # Safety
     ///
-    /// `low` and `top` are the ends of a stack, guard included, that nobody uses, or that `entry`'s
-    /// predecessor leaves as it ends. `top` is 16-byte aligned.
+    /// `top` is 16-byte aligned and the end of a stack that nobody uses, or that the owner's predecessor leaves as
+    /// it ends.
     #[inline]
-    pub(crate) unsafe fn lay_out(
-        &self,
-        low: usize,
-        top: NonNull<u8>,
-        owner: *const (),
-        parent: ParentLink,
-        entry: Entry,
-    ) {
+    pub(crate) unsafe fn lay_out(top: NonNull<u8>, owner: *const (), parent: ParentLink) {
+        // SAFETY: the caller's word.
+        unsafe { imp::init_stack(top, owner, parent, imp::base_of_switched) };
+    }
+
+    /// Has the next switch here call `entry`.
+    ///
+    /// # Safety
+    ///
+    /// `low` and `top` are the ends of a stack, guard included, that was [laid out](Self::lay_out) and has not become
+    /// another's since. Nobody stands on it, but one who ends and leaves it.
+    #[inline]
+    pub(crate) unsafe fn begin(&self, low: usize, top: NonNull<u8>, entry: Entry) {
         self.shadow.move_to(low, top);
         // SAFETY: the caller's word.
-        let start = unsafe { imp::init_stack(top, owner, parent, imp::base_of_switched, entry as *const ()) };
-        self.stack_pointer.set(start);
+        self.stack_pointer.set(unsafe { imp::init_entry(top, entry as *const ()) });
     }
 
     /// Has the processor fetch what it needs first when it continues.

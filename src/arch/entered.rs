@@ -66,7 +66,10 @@ impl Entered {
         self.inside.move_to(low, top);
         let link = self.caller.as_ptr().cast_const().cast();
         // SAFETY: the caller's word.
-        unsafe { imp::init_stack(top, owner, link, imp::base_of_entered, entry as *const ()) }
+        unsafe {
+            imp::init_stack(top, owner, link, imp::base_of_entered);
+            imp::init_entry(top, entry as *const ())
+        }
     }
 
     /// Enters the stack, which is suspended at `to`. Inlined into the caller.

@@ -7,7 +7,7 @@
 //! - [`switch_call`]: save where I am, call a function on the target's stack, continue the
 //!   target with what it returns.
 //! - [`resume`], [`resume_call`], [`give_way`]: continue the target and give this stack up.
-//! - [`Continuation::lay_out`]: prepare a stack so that the first switch to it calls an [`Entry`].
+//! - [`Continuation::lay_out`], [`Continuation::begin`]: prepare a stack so that the next switch to it calls an [`Entry`].
 //! - [`Entered`]: a stack that is entered by a call and left by a return, for two that always answer each other.
 //! - `switch_to_base`, `switch_call_to_base`, `resume_call_to_base`, `call_on_base`: between stacks whose thread-local
 //!   variables are not in the same place, and a call in that other place; where that can be done.

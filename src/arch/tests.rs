@@ -7,7 +7,8 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use super::imp::{
-    base_of_entered, base_of_switched, enter, init_stack, leave, switch, switch_call, switch_out_of_line,
+    base_of_entered, base_of_switched, enter, init_entry, init_stack, leave, switch, switch_call,
+    switch_out_of_line,
 };
 use super::{Entry, EntryOfEntered, Farewell, Message, ParentLink, StackPointer};
 
@@ -44,7 +45,10 @@ unsafe extern "C" fn visit(_: MaybeUninit<usize>, _: usize, _: *const ()) -> Far
 unsafe fn visitor(stack: &mut Stack, link: ParentLink) -> StackPointer {
     let visit: Entry = visit;
     // SAFETY: the caller knows that nobody uses the stack.
-    unsafe { init_stack(stack.top(), ptr::null(), link, base_of_switched, visit as *const ()) }
+    unsafe {
+        init_stack(stack.top(), ptr::null(), link, base_of_switched);
+        init_entry(stack.top(), visit as *const ())
+    }
 }
 
 struct Stack(Box<[u128]>);
@@ -135,8 +139,8 @@ fn a_stack_is_entered_on_pads_until_it_ends() {
     // SAFETY: nobody else uses the stack, and each message has the word.
     unsafe {
         let entry: EntryOfEntered = leave_twice;
-        let mut place =
-            init_stack(stack.top(), ptr::null(), ptr::null(), base_of_entered, entry as *const ());
+        init_stack(stack.top(), ptr::null(), ptr::null(), base_of_entered);
+        let mut place = init_entry(stack.top(), entry as *const ());
         while !place.is_null() {
             pads.push(code_at(landing(place)));
             (message, place) = enter(place, message);

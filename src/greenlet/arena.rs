@@ -58,11 +58,14 @@ impl Arena {
         chunks.iter().map(used).sum::<usize>() - usize::from(self.last.get().is_some())
     }
 
-    /// The block that came back last, for a new greenlet, unless somebody has taken it. Its parent field says
-    /// nothing.
+    /// The block that came back last, for a new greenlet, unless somebody has taken it or it is for stacks of
+    /// another class. Its parent field says nothing.
     #[inline]
-    pub(crate) fn take_last(&self) -> Option<NonNull<Core>> {
-        self.last.take()
+    pub(crate) fn take_last(&self, class: SizeClass) -> Option<NonNull<Core>> {
+        // SAFETY: chunks stay until the arena goes.
+        let last = self.last.get().filter(|last| unsafe { last.as_ref() }.class.get() == class)?;
+        self.last.set(None);
+        Some(last)
     }
 
     fn take_from_chunk(&self) -> Option<NonNull<Core>> {
@@ -79,7 +82,7 @@ impl Arena {
 
     /// Any block for a new greenlet, if one is vacant. Its parent field says nothing.
     pub(crate) fn take(&self) -> Option<NonNull<Core>> {
-        self.take_last().or_else(|| self.take_from_chunk())
+        self.last.take().or_else(|| self.take_from_chunk())
     }
 
     /// # Safety

@@ -87,28 +87,23 @@ impl Core {
     /// Makes an unstarted greenlet of a block, with one count. What is not set here is as in a vacant
     /// block already.
     #[inline]
-    pub(crate) fn occupy(&self, id: u64, class: SizeClass, parent: Option<NonNull<Core>>) {
+    pub(crate) fn occupy(&self, id: u64, parent: Option<NonNull<Core>>) {
         // In the order in which they lie: see `switch.s` on stores.
         self.parent.set(parent);
         self.refs.set(1);
         self.standing.set_plainly(Phase::Unstarted);
-        self.class.set(class);
         self.id.set(id);
     }
 
-    /// Makes the block of a dead greenlet vacant again, but for its parent and its [extras](Self::take_extras).
-    #[inline]
-    pub(crate) fn vacate(&self) {
-        self.record.set(ptr::null_mut());
-    }
-
-    /// What a dead greenlet may still own besides its parent.
+    /// What a dead greenlet may still own besides its parent. A record that the floor above has not taken back is
+    /// part of that.
     ///
     /// # Safety
     ///
     /// Nobody has a reference into the block but the caller.
     pub(crate) unsafe fn take_extras(&self) -> Option<Box<Extras>> {
         self.standing.set(Mark::Furnished, false);
+        self.record.set(ptr::null_mut());
         // SAFETY: the caller's word.
         unsafe { (*self.extras.get()).take() }
     }

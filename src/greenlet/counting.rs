@@ -90,22 +90,26 @@ fn lower(core: NonNull<Core>) -> u32 {
 #[inline(never)]
 pub(crate) fn settle(core: NonNull<Core>) {
     // SAFETY: a block stays until it is freed, which is decided here.
-    let phase = unsafe { core.as_ref() }.standing.phase();
-    // The usual one first.
-    if phase == Phase::Dead {
+    if unsafe { core.as_ref() }.standing.is_plainly(Phase::Dead) {
         free(core);
-    } else if phase == Phase::Unstarted {
-        free_unstarted(core);
     } else {
-        settle_active(core);
+        settle_rare(core);
     }
 }
 
 // A call that comes last, so that the usual one saves nothing.
-#[cold]
 #[inline(never)]
-fn settle_active(core: NonNull<Core>) {
-    if end_active(core) {
+fn settle_rare(core: NonNull<Core>) {
+    // SAFETY: as in `settle`.
+    let ended = match unsafe { core.as_ref() }.standing.phase() {
+        Phase::Unstarted => {
+            end_before_start(core);
+            true
+        }
+        Phase::Active => end_active(core),
+        Phase::Dead => true,
+    };
+    if ended {
         free(core);
     }
 }
@@ -142,7 +146,6 @@ pub(crate) fn free(core: NonNull<Core>) {
     if !block.standing.is_plainly(Phase::Dead) {
         return free_ancestors(core);
     }
-    block.vacate();
     if let Some(parent) = block.parent.get()
         && lower(parent) == 0
     {
@@ -159,13 +162,6 @@ fn recycle_before(core: NonNull<Core>, parent: NonNull<Core>) {
     // SAFETY: dead, and nobody uses it any more.
     unsafe { core.as_ref().thread().recycle_core(core) };
     free_ancestors(parent);
-}
-
-/// As [`free`] for a greenlet that never started.
-#[inline(never)]
-fn free_unstarted(core: NonNull<Core>) {
-    end_before_start(core);
-    free(core);
 }
 
 /// Ends a greenlet that never started and that nothing refers to. Its destructors do not find it any more: it is not
@@ -200,7 +196,6 @@ fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
     let parent = block.parent.take();
-    block.vacate();
     // SAFETY: without a count, so nobody has a reference into the block.
     if let Some(extras) = unsafe { block.take_extras() } {
         drop_extras(block, extras);

@@ -15,15 +15,16 @@ use super::counting::{Kept, free, keep};
 use super::error::SwitchError;
 use super::parcel::{self, Parcel};
 use super::raised::Raised;
+use super::stacks;
 use super::standing::{Mark, Phase};
 use super::storage::{OwnStorage, WhoIsNext, end_storage};
 use super::tag::{Tag, Wake};
-use super::thread::{Thread, current};
+use super::thread::current;
 use super::trace::EventKind;
 use super::words::{self, fast_current, set_fast_current};
 use crate::arch::{self, Continuation, Farewell, Message};
 use crate::report::{Report, ReportKind};
-use crate::stack::{SizeClass, Stack, StackError};
+use crate::stack::StackError;
 
 /// Whether this build can raise anything in another greenlet.
 pub(crate) const CAN_UNWIND: bool = cfg!(panic = "unwind");
@@ -33,9 +34,10 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     let body = core.body().expect("a greenlet without a body is not started");
     // If others ran, they might start it.
     words::without_waiting(|| {
-        let stack = reserve_stack(core)?;
+        stacks::reserve(core)?;
         core.thread().storage.furnish(core);
-        lay_out(core, body, stack);
+        stacks::begin(core, body);
+        core.standing.set_phase(Phase::Active);
         Ok(())
     })
 }
@@ -46,75 +48,31 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
 #[cold]
 #[inline(never)]
 pub(crate) fn prepare_plainly<T: 'static>(core: &Core) -> bool {
-    let Some(body) = core.body().filter(|body| body.value.is(Tag::of::<T>())) else { return false };
-    if !core.standing.is_plainly(Phase::Unstarted) {
-        return false;
-    }
-    let reserved = core.stack.get();
-    let Some(stack) = reserved.or_else(|| core.thread().stacks().take_last(core.class.get())) else {
+    let suits =
+        |body: &&BodyType| body.value.is(Tag::of::<T>()) && core.standing.is_plainly(Phase::Unstarted);
+    let Some(body) = core.body().filter(suits) else { return false };
+    if !stacks::begin(core, body) {
         return prepare_on_used(core, body);
-    };
-    lay_out(core, body, stack);
+    }
+    core.standing.set_plainly(Phase::Active);
     true
 }
 
-/// Ends [`prepare_plainly`], where it is not the last stack to come back that will do. A function of its own, and
-/// called last: what it saves is not saved where it is not called.
+/// Ends [`prepare_plainly`], where it does not have a stack yet. A function of its own, and called last: what it saves
+/// is not saved where it is not called.
 #[inline(never)]
 fn prepare_on_used(core: &Core, body: &BodyType) -> bool {
-    let stack = core.thread().stacks().take_used(core.class.get());
-    stack.inspect(|&stack| lay_out(core, body, stack)).is_some()
+    let begins = stacks::reserve_used(core) && stacks::begin(core, body);
+    if begins {
+        core.standing.set_plainly(Phase::Active);
+    }
+    begins
 }
 
 /// Before an error ends an unstarted greenlet: where trace hooks are told of switches, it gets a stack
 /// to receive the error and to pass it on, so that they see it. Says whether it is to.
 pub(crate) fn prepare_to_be_seen(core: &Core) -> bool {
     CAN_UNWIND && core.thread().is_traced() && prepare(core).is_ok()
-}
-
-/// Makes a stack, which nobody uses any more, the greenlet's own, and begin with its body.
-#[inline]
-fn lay_out(core: &Core, body: &BodyType, stack: Stack) {
-    core.stack.set(Some(stack));
-    let (owner, parent) = (ptr::from_ref(core).cast(), core.parent_link());
-    // SAFETY: it came from the pool; or its last user ends, and goes on to no other place than this.
-    unsafe { core.continuation.lay_out(stack.guard(), stack.top(), owner, parent, body.run) };
-    core.standing.set_phase(Phase::Active);
-}
-
-/// Makes sure that [`prepare`] will not fail.
-#[inline]
-pub(crate) fn reserve_stack(core: &Core) -> Result<Stack, StackError> {
-    if let Some(stack) = core.stack.get() {
-        return Ok(stack);
-    }
-    let stack = take_stack(core.thread(), core.class.get())?;
-    core.stack.set(Some(stack));
-    Ok(stack)
-}
-
-/// As [`reserve_stack`], if that takes no new one. Says whether it did.
-#[cfg(feature = "hub")]
-#[inline]
-pub(crate) fn reserve_used_stack(core: &Core) -> bool {
-    if core.stack.get().is_none() {
-        core.stack.set(core.thread().stacks().take_used(core.class.get()));
-    }
-    core.stack.get().is_some()
-}
-
-/// A stack of the thread's, used or new.
-#[inline]
-pub(crate) fn take_stack(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
-    match thread.stacks().take_used(class) {
-        Some(used) => Ok(used),
-        None => carve_stack(thread, class),
-    }
-}
-
-#[cold]
-fn carve_stack(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
-    words::without_waiting(|| thread.stacks().carve(class))
 }
 
 /// What the base frame of a greenlet with a body of type F calls: runs the body and ends the
@@ -209,7 +167,12 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     if schedules {
         core.thread().successor.set(None);
     }
-    end(core);
+    mark_dead(core);
+    if schedules {
+        stacks::give_up(core)
+    } else {
+        stacks::rest(core)
+    }
     set_fast_current(next);
     let slot = MaybeUninit::new(result);
     let message = parcel::packed(&slot);
@@ -405,8 +368,9 @@ fn pass_stack_on<T: 'static>(
 ) -> Departure {
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let mut message = parcel.seal(None);
-    let stack = core.stack.take().expect("what runs has a stack");
-    lay_out(heir, body, stack);
+    stacks::pass_on(core, heir);
+    stacks::begin(heir, body);
+    heir.standing.set_phase(Phase::Active);
     mark_dead(core);
     kept.into_iter().for_each(Kept::give_up);
     let elsewhere = core.thread().make_current(NonNull::from(heir));
@@ -414,20 +378,16 @@ fn pass_stack_on<T: 'static>(
     if let Some(chore) = chore {
         message = chore.settle(message);
         // That ran as the heir, who may have been left and continued elsewhere meanwhile.
-        lay_out(heir, body, stack);
+        stacks::begin(heir, body);
     }
     Departure { message, to: NonNull::from(&heir.continuation) }
 }
 
-/// Marks a greenlet as dead and gives its stack back. It may be the stack that runs: from here on
-/// that is only left.
+/// Marks a greenlet as dead and lets its stack rest. It may be the stack that runs: from here on that is only left.
 #[inline(always)]
 fn end(core: &Core) {
     mark_dead(core);
-    if let Some(stack) = core.stack.take() {
-        // SAFETY: whoever stands on it leaves it before anybody takes a stack.
-        unsafe { core.thread().stacks().give_back(stack) };
-    }
+    stacks::rest(core);
 }
 
 #[inline]
@@ -439,7 +399,11 @@ fn mark_dead(core: &Core) {
 
 /// Ends a greenlet that never ran: its body is dropped, unrun.
 pub(crate) fn end_unstarted(core: &Core) {
-    end(core);
+    if core.stack.get().is_some() {
+        end(core)
+    } else {
+        mark_dead(core)
+    }
     quietly(core, || core.drop_body());
 }
 
@@ -448,7 +412,7 @@ pub(crate) fn end_unstarted(core: &Core) {
 ///
 /// # Safety
 ///
-/// The successor is suspended, or unstarted with a [reserved](reserve_stack) stack or one of the
+/// The successor is suspended, or unstarted with a [reserved](stacks::reserve) stack or one of the
 /// same class, and stays so: nothing runs before the body returns.
 pub(crate) unsafe fn succeed_current(successor: NonNull<Core>) {
     // SAFETY: what is current is alive.

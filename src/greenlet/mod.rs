@@ -24,6 +24,7 @@ mod local;
 mod parcel;
 mod raised;
 pub(crate) mod spans;
+pub(crate) mod stacks;
 pub(crate) mod standing;
 // Where there are no blocks, what they would be exchanged by is never reached.
 #[cfg_attr(not(own_tls), allow(unreachable_code, unused_variables))]

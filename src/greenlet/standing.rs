@@ -1,4 +1,4 @@
-//! Where a greenlet is in its life, and what is so of few, in one word: that there is nothing of that kind is one
+//! Where a greenlet is in its life, and what is so of few, in one byte: that there is nothing of that kind is one
 //! comparison.
 
 use std::cell::Cell;
@@ -17,30 +17,33 @@ pub(crate) enum Phase {
 
 /// What is so of few greenlets.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(crate) enum Mark {
     /// It did not unwind when it was told to. Its stack is never freed.
-    Abandoned = 1,
+    Abandoned = 1 << 2,
     /// Its last handle has gone: weak handles do not find it any more.
-    Forgotten = 2,
+    Forgotten = 1 << 3,
     /// Somebody waits for it to be unwound.
-    Unwound = 4,
+    Unwound = 1 << 4,
     /// It has [extras](super::extras).
-    Furnished = 8,
+    Furnished = 1 << 5,
     /// Its thread has ended.
-    Orphaned = 16,
+    Orphaned = 1 << 6,
 }
 
-/// A phase in the low byte, marks in the high one.
-pub(crate) struct Standing(Cell<u16>);
+/// A phase in the low bits, marks in the others.
+pub(crate) struct Standing(Cell<u8>);
+
+const PHASES: u8 = 0b11;
 
 impl Standing {
     pub(crate) const fn new(phase: Phase) -> Self {
-        Self(Cell::new(phase as u16))
+        Self(Cell::new(phase as u8))
     }
 
     #[inline(always)]
     pub(crate) fn phase(&self) -> Phase {
-        match self.0.get() as u8 {
+        match self.0.get() & PHASES {
             0 => Phase::Unstarted,
             1 => Phase::Active,
             _ => Phase::Dead,
@@ -50,34 +53,28 @@ impl Standing {
     /// Puts it in another phase. The marks stay.
     #[inline(always)]
     pub(crate) fn set_phase(&self, phase: Phase) {
-        self.0.set(self.0.get() & !0xff | phase as u16);
+        self.0.set(self.0.get() & !PHASES | phase as u8);
     }
 
     /// Whether it is in that phase, and has no marks.
     #[inline(always)]
     pub(crate) fn is_plainly(&self, phase: Phase) -> bool {
-        self.0.get() == phase as u16
+        self.0.get() == phase as u8
     }
 
     /// Puts it in a phase, without marks.
     #[inline(always)]
     pub(crate) fn set_plainly(&self, phase: Phase) {
-        self.0.set(phase as u16);
+        self.0.set(phase as u8);
     }
 
     #[inline(always)]
     pub(crate) fn has(&self, mark: Mark) -> bool {
-        self.0.get() & mark.bit() != 0
+        self.0.get() & mark as u8 != 0
     }
 
     pub(crate) fn set(&self, mark: Mark, is_so: bool) {
-        let others = self.0.get() & !mark.bit();
-        self.0.set(if is_so { others | mark.bit() } else { others });
-    }
-}
-
-impl Mark {
-    const fn bit(self) -> u16 {
-        (self as u16) << u8::BITS
+        let others = self.0.get() & !(mark as u8);
+        self.0.set(if is_so { others | mark as u8 } else { others });
     }
 }

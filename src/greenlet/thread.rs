@@ -13,6 +13,7 @@ use super::core::Core;
 use super::extras::OwnFloatControl;
 use super::life::CAN_UNWIND;
 use super::raised::Raised;
+use super::stacks;
 use super::standing::{Mark, Phase};
 use super::storage::{OwnStorage, Storage};
 use super::words::{self, Hold, Leaving, fast_current, slow_current};
@@ -35,6 +36,8 @@ pub(crate) struct Thread {
     _alternate_stack: Option<AlternateStack>,
     arena: Arena,
     stacks: Pool,
+    /// The last greenlet to end, whose block has its stack, unless somebody has taken that since. See [`stacks`].
+    pub(super) rested: Cell<Option<NonNull<Core>>>,
     pub(crate) storage: Storage,
     root: Cell<Option<NonNull<Core>>>,
     next_id: Cell<u64>,
@@ -89,14 +92,14 @@ pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> N
 
 /// As [`new_greenlet`], for a caller that knows who is current. Looks at no thread-local: in a library that is
 /// a call, around which it would have to save what it was given.
-#[inline(never)]
+#[inline]
 fn new_child(parent: NonNull<Core>, current: &Core, class: SizeClass) -> NonNull<Core> {
     let thread = current.thread();
     if trace::is_global() {
         return new_greenlet_slowly(Some(parent), class);
     }
-    match thread.arena.take_last() {
-        Some(core) => thread.occupy(core, Some(parent), class),
+    match thread.arena.take_last(class) {
+        Some(core) => thread.occupy(core, Some(parent)),
         None => thread.new_greenlet(Some(parent), class),
     }
 }
@@ -118,6 +121,7 @@ impl Thread {
             _alternate_stack: overflow::watch_thread(overflown),
             arena: Arena::new(),
             stacks: Pool::new(),
+            rested: Cell::new(None),
             storage: Storage::default(),
             root: Cell::new(None),
             next_id: Cell::new(0),
@@ -154,7 +158,9 @@ impl Thread {
     #[inline(never)]
     fn new_greenlet(&self, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
         let core = self.arena.take().unwrap_or_else(|| self.grow_arena());
-        self.occupy(core, parent, class)
+        // SAFETY: the arena keeps it.
+        stacks::set_class(unsafe { core.as_ref() }, class);
+        self.occupy(core, parent)
     }
 
     #[cold]
@@ -163,16 +169,16 @@ impl Thread {
         self.arena.take().expect("a chunk has blocks")
     }
 
-    /// Makes an unstarted greenlet of a vacant block, with one count for the caller.
+    /// Makes an unstarted greenlet of a vacant block, which is for its class of stacks, with one count for the caller.
     #[inline(always)]
-    fn occupy(&self, core: NonNull<Core>, parent: Option<NonNull<Core>>, class: SizeClass) -> NonNull<Core> {
+    fn occupy(&self, core: NonNull<Core>, parent: Option<NonNull<Core>>) -> NonNull<Core> {
         if let Some(parent) = parent {
             counting::retain(parent);
         }
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         // SAFETY: the arena keeps it.
-        unsafe { core.as_ref() }.occupy(id, class, parent);
+        unsafe { core.as_ref() }.occupy(id, parent);
         core
     }
 
@@ -378,6 +384,7 @@ impl Thread {
         // SAFETY: as above.
         life::quietly(unsafe { root.as_ref() }, || drop(self.hook.take()));
         // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
+        stacks::give_up_rested(self);
         self.stacks.clear();
         self.root.set(None);
         words::with(|words| {
@@ -478,7 +485,9 @@ pub fn unwind_all() {
 pub fn trim_stacks() {
     if let Some(core) = existing_current() {
         // SAFETY: the current greenlet is alive.
-        unsafe { core.as_ref() }.thread().stacks().trim();
+        let thread = unsafe { core.as_ref() }.thread();
+        stacks::give_up_rested(thread);
+        thread.stacks().trim();
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Cause, Hub, Interrupt};
 use crate::greenlet::core::Core;
 use crate::greenlet::counting::{Kept, keep};
 use crate::greenlet::standing::{Mark, Phase};
-use crate::greenlet::{life, words};
+use crate::greenlet::{stacks, words};
 use crate::stack::StackError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Fiber {
 
     #[inline]
     fn can_start(&self, hub: &Hub, block: &Core) -> bool {
-        self.state.get() != FiberState::Ended && life::reserve_used_stack(block)
+        self.state.get() != FiberState::Ended && stacks::reserve_used(block)
             || self.can_start_otherwise(hub, block)
     }
 
@@ -207,8 +207,8 @@ impl Fiber {
     fn can_start_otherwise(&self, hub: &Hub, block: &Core) -> bool {
         let why = match self.state.get() {
             FiberState::Ended => Unrun::Ended,
-            _ => match life::reserve_stack(block) {
-                Ok(_) => return true,
+            _ => match stacks::reserve(block) {
+                Ok(()) => return true,
                 Err(error) => Unrun::NoStack(error),
             },
         };

@@ -59,8 +59,8 @@ fn stacks_that_nobody_has_wanted_for_long_give_their_memory_back() {
     keeps_memory_so("stacks::stacks_that_nobody_has_wanted_for_long_give_their_memory_back", || {
         peak(MANY);
         let before = resident();
-        // Two epochs, of which one began before the peak. One that is alone would always get the same stack.
-        (0..5 * MANY).for_each(|_| peak(2));
+        // Two epochs, of which one began before the peak. Fewer would always get the same stacks.
+        (0..5 * MANY).for_each(|_| peak(3));
         let freed = before.saturating_sub(resident());
         assert!(freed > MANY / 2 * PAGE, "{freed} bytes");
     });
@@ -97,5 +97,68 @@ fn a_hub_that_has_nothing_to_do_has_stacks_give_their_memory_back() {
             asleep.send(()).unwrap();
         });
         awake.recv().unwrap();
+    });
+}
+
+/// Where the frames of whoever calls are: which stack of that size it stands on.
+fn slot(size: usize) -> usize {
+    let here = 0u8;
+    std::hint::black_box(&here as *const u8).addr() / size
+}
+
+#[test]
+fn a_greenlet_has_the_stack_size_that_it_asks_for_whatever_the_last_one_had() {
+    fn deep(bytes: usize) -> usize {
+        let frame = std::hint::black_box([1u8; 1024]);
+        usize::from(frame[bytes % 1024]) + if bytes > 2048 { deep(bytes - 1024) } else { 0 }
+    }
+    passes("stacks::a_greenlet_has_the_stack_size_that_it_asks_for_whatever_the_last_one_had", || {
+        let sizes = [64 << 10, 4 << 20, 64 << 10, 1 << 20, 8 << 20];
+        for size in sizes {
+            // A debug build's frames are several times as large.
+            let greenlet = Greenlet::builder().stack_size(size).build(move |()| assert!(deep(size / 8) > 1));
+            greenlet.switch(());
+            assert!(greenlet.is_dead());
+        }
+    });
+}
+
+#[test]
+fn the_last_stack_is_for_whoever_starts_first_and_for_one_only() {
+    const SIZE: usize = 128 << 10;
+    passes("stacks::the_last_stack_is_for_whoever_starts_first_and_for_one_only", || {
+        let place = || Greenlet::builder().stack_size(SIZE).build(|_| slot(SIZE));
+        let main = Greenlet::<usize>::current();
+        let last = place().switch(0);
+        // Made of the block that has the last stack, and left waiting.
+        let (first, second) = (place(), place());
+        let stays = Greenlet::builder().stack_size(SIZE).build(move |_| main.switch(slot(SIZE)));
+        assert_eq!(stays.switch(0), last, "who starts first has it");
+        let others = [first.switch(0), second.switch(0)];
+        assert!(!others.contains(&last), "somebody stands on it");
+        assert_eq!(stays.switch(7), 7);
+    });
+}
+
+#[test]
+fn the_last_stack_gives_its_memory_back_when_the_program_says_so() {
+    const SIZE: usize = 8 << 20;
+    fn touch(bytes: usize) {
+        let frame = std::hint::black_box([1u8; PAGE]);
+        if bytes > 2 * PAGE {
+            touch(bytes - PAGE);
+        }
+        std::hint::black_box(frame);
+    }
+    keeps_memory_so("stacks::the_last_stack_gives_its_memory_back_when_the_program_says_so", || {
+        let deep = || Greenlet::builder().stack_size(SIZE).build(|()| touch(SIZE / 4));
+        deep().switch(());
+        // Of the same block, and never started.
+        let unstarted = deep();
+        let before = resident();
+        greenlet::trim_stacks();
+        let freed = before.saturating_sub(resident());
+        assert!(freed > SIZE / 5, "{freed} bytes");
+        unstarted.switch(());
     });
 }

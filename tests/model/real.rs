@@ -132,7 +132,9 @@ struct Frame<T: 'static> {
 
 impl<T: Value> World<T> {
     fn make(self: &Rc<Self>, parent: Option<&Greenlet<T>>) -> Greenlet<T> {
-        let mut builder = Greenlet::builder().stack_size(STACK_SIZE);
+        // Of two sizes, so that blocks and stacks change partners.
+        let is_larger = self.weak.borrow().len().is_multiple_of(5);
+        let mut builder = Greenlet::builder().stack_size(STACK_SIZE << u32::from(is_larger));
         #[cfg(own_tls)]
         if !self.weak.borrow().len().is_multiple_of(3) {
             builder = builder.own_tls();

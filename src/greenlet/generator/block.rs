@@ -14,7 +14,7 @@ use crate::greenlet::error::SwitchError;
 use crate::greenlet::raised::Raised;
 use crate::greenlet::storage::OwnStorage;
 use crate::greenlet::thread::{self, Thread};
-use crate::greenlet::{life, parcel};
+use crate::greenlet::{parcel, stacks};
 use crate::stack::{SizeClass, Stack};
 
 /// The kind of the last message to a resumer, which no parcel has: the body has returned, and its result is in the block.
@@ -200,7 +200,7 @@ impl Block {
         if thread.is_ending() {
             return Err(SwitchError::ThreadEnding);
         }
-        let stack = life::take_stack(thread, block.class).map_err(SwitchError::Stack)?;
+        let stack = stacks::take(thread, block.class).map_err(SwitchError::Stack)?;
         thread.retain_weakly();
         block.thread.set(Some(NonNull::from(thread)));
         block.stack.set(Some(stack));

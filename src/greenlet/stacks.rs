@@ -1,0 +1,155 @@
+//! How a greenlet comes by a stack, and what becomes of it.
+//!
+//! A stack is laid out for the control block that gets it. The last greenlet to end leaves its stack with its block
+//! as the *rested* one: the next greenlet is likely to be made of the same block, and finds all it needs but its
+//! entry. Whoever else wants a stack before that takes the rested one, or one that waits in the thread's
+//! [pool](crate::stack::Pool).
+//!
+//! So of all the blocks that have a stack without being active, one is the thread's rested one, and the others have
+//! [reserved](reserve) theirs.
+
+use std::ptr::{self, NonNull};
+
+use super::core::{BodyType, Core};
+use super::standing::Phase;
+use super::thread::Thread;
+use super::words;
+use crate::arch::Continuation;
+use crate::stack::{SizeClass, Stack, StackError};
+
+/// Sees to it that an unstarted greenlet has a stack that nobody takes from it.
+#[inline]
+pub(crate) fn reserve(core: &Core) -> Result<(), StackError> {
+    if !reserve_used(core) {
+        lay_out(core, take(core.thread(), core.class.get())?);
+    }
+    Ok(())
+}
+
+/// As [`reserve`], if that takes no new one. Says whether it did.
+#[inline]
+pub(crate) fn reserve_used(core: &Core) -> bool {
+    let rested = &core.thread().rested;
+    if core.stack.get().is_none() {
+        let Some(used) = take_used(core.thread(), core.class.get()) else { return false };
+        lay_out(core, used);
+    }
+    if rested.get() == Some(NonNull::from(core)) {
+        rested.set(None);
+    }
+    true
+}
+
+/// A stack of the thread's, used or new.
+#[inline]
+pub(crate) fn take(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
+    match take_used(thread, class) {
+        Some(used) => Ok(used),
+        None => carve(thread, class),
+    }
+}
+
+/// A stack of the thread's, if one waits that was used before.
+#[inline]
+fn take_used(thread: &Thread, class: SizeClass) -> Option<Stack> {
+    let last = thread.stacks().take_last(class).or_else(|| take_rested(thread, class));
+    last.or_else(|| thread.stacks().take_used(class))
+}
+
+#[cold]
+fn carve(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
+    words::without_waiting(|| thread.stacks().carve(class))
+}
+
+/// The rested stack, if it is of that class.
+#[inline]
+fn take_rested(thread: &Thread, class: SizeClass) -> Option<Stack> {
+    // SAFETY: blocks stay as long as their thread's state.
+    let block = unsafe { thread.rested.get()?.as_ref() };
+    let rested = if block.class.get() == class { take_idle(block) } else { None };
+    rested.inspect(|_| thread.rested.set(None))
+}
+
+/// The stack of a block that is rested, or was until now, unless somebody runs on it again.
+#[inline]
+fn take_idle(block: &Core) -> Option<Stack> {
+    if block.standing.phase() == Phase::Active { None } else { block.stack.take() }
+}
+
+/// Makes a stack, which nobody uses any more, the greenlet's own.
+#[inline]
+fn lay_out(core: &Core, stack: Stack) {
+    core.stack.set(Some(stack));
+    // SAFETY: it came from the pool; or its last user has ended, or ends and leaves it.
+    unsafe { Continuation::lay_out(stack.top(), ptr::from_ref(core).cast(), core.parent_link()) };
+}
+
+/// Has the next switch to a greenlet that becomes active call its body, if it has a stack. Says whether it has.
+#[inline]
+pub(crate) fn begin(core: &Core, body: &BodyType) -> bool {
+    let Some(stack) = core.stack.get() else { return false };
+    // SAFETY: it was laid out as the greenlet got it; and what ran there has ended, or ends and leaves it.
+    unsafe { core.continuation.begin(stack.guard(), stack.top(), body.run) };
+    true
+}
+
+/// Leaves the stack of a greenlet that is dead with its block. It may be the stack that runs: from here on that is
+/// only left.
+#[inline(always)]
+pub(crate) fn rest(core: &Core) {
+    if core.thread().rested.get() != Some(NonNull::from(core)) {
+        rest_in_place_of_another(core);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn rest_in_place_of_another(core: &Core) {
+    // SAFETY: blocks stay as long as their thread's state.
+    let other =
+        core.thread().rested.replace(Some(NonNull::from(core))).map(|other| unsafe { other.as_ref() });
+    if let Some(stack) = other.and_then(take_idle) {
+        // SAFETY: nobody runs on it.
+        unsafe { core.thread().stacks().give_back(stack) };
+    }
+}
+
+/// As [`rest`], to the pool: for one that ends while others wait for their turn to start, of whom each has a block
+/// already.
+#[inline(always)]
+pub(crate) fn give_up(core: &Core) {
+    let stack = core.stack.take().expect("what runs has a stack");
+    // SAFETY: whoever stands on it leaves it before anybody takes a stack.
+    unsafe { core.thread().stacks().give_back(stack) };
+}
+
+/// Makes the stack of a greenlet that ends that of another, which has none.
+pub(crate) fn pass_on(core: &Core, heir: &Core) {
+    lay_out(heir, core.stack.take().expect("what runs has a stack"));
+}
+
+/// Readies a vacant block for a greenlet that wants a stack of that class.
+#[inline]
+pub(crate) fn set_class(core: &Core, class: SizeClass) {
+    if core.class.get() != class {
+        change_class(core, class);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn change_class(core: &Core, class: SizeClass) {
+    core.class.set(class);
+    if let Some(stack) = core.stack.take() {
+        // SAFETY: the block is vacant, so nobody runs on its stack.
+        unsafe { core.thread().stacks().give_back(stack) };
+    }
+}
+
+/// Gives the rested stack to the pool.
+pub(crate) fn give_up_rested(thread: &Thread) {
+    // SAFETY: blocks stay as long as their thread's state.
+    let rested = thread.rested.take().and_then(|block| take_idle(unsafe { block.as_ref() }));
+    // SAFETY: nobody runs on it.
+    rested.into_iter().for_each(|stack| unsafe { thread.stacks().give_back(stack) });
+}
