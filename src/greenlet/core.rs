@@ -149,7 +149,7 @@ impl Core {
 
     #[inline]
     pub(crate) fn extras(&self) -> Option<&Extras> {
-        // SAFETY: once made they stay until `vacate`, when nobody looks at the block any more.
+        // SAFETY: once made they stay until `take_extras`, when nobody looks at the block any more.
         unsafe { (*self.extras.get()).as_deref() }
     }
 

@@ -97,6 +97,7 @@ pub(crate) fn settle(core: NonNull<Core>) {
     }
 }
 
+/// As [`settle`], for what is not plainly dead.
 // A call that comes last, so that the usual one saves nothing.
 #[inline(never)]
 fn settle_rare(core: NonNull<Core>) {

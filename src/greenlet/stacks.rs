@@ -21,7 +21,8 @@ use crate::stack::{SizeClass, Stack, StackError};
 #[inline]
 pub(crate) fn reserve(core: &Core) -> Result<(), StackError> {
     if !reserve_used(core) {
-        lay_out(core, take(core.thread(), core.class.get())?);
+        lay_out(core, carve(core.thread(), core.class.get())?);
+        keep(core);
     }
     Ok(())
 }
@@ -29,15 +30,21 @@ pub(crate) fn reserve(core: &Core) -> Result<(), StackError> {
 /// As [`reserve`], if that takes no new one. Says whether it did.
 #[inline]
 pub(crate) fn reserve_used(core: &Core) -> bool {
-    let rested = &core.thread().rested;
     if core.stack.get().is_none() {
         let Some(used) = take_used(core.thread(), core.class.get()) else { return false };
         lay_out(core, used);
     }
+    keep(core);
+    true
+}
+
+/// Sees to it that a block's stack is not taken for the rested one.
+#[inline]
+fn keep(core: &Core) {
+    let rested = &core.thread().rested;
     if rested.get() == Some(NonNull::from(core)) {
         rested.set(None);
     }
-    true
 }
 
 /// A stack of the thread's, used or new.
@@ -53,7 +60,7 @@ pub(crate) fn take(thread: &Thread, class: SizeClass) -> Result<Stack, StackErro
 #[inline]
 fn take_used(thread: &Thread, class: SizeClass) -> Option<Stack> {
     let last = thread.stacks().take_last(class).or_else(|| take_rested(thread, class));
-    last.or_else(|| thread.stacks().take_used(class))
+    last.or_else(|| thread.stacks().take_earlier(class))
 }
 
 #[cold]

@@ -90,8 +90,7 @@ pub(crate) fn new_greenlet(parent: Option<NonNull<Core>>, class: SizeClass) -> N
     }
 }
 
-/// As [`new_greenlet`], for a caller that knows who is current. Looks at no thread-local: in a library that is
-/// a call, around which it would have to save what it was given.
+/// As [`new_greenlet`], for a caller that knows who is current.
 #[inline]
 fn new_child(parent: NonNull<Core>, current: &Core, class: SizeClass) -> NonNull<Core> {
     let thread = current.thread();

@@ -1,7 +1,7 @@
 //! Stacks that wait for their next user, one pool a thread.
 //!
 //! The last stack to come back is the first to go out: its top page is warm. All others wait by size, as a
-//! [`Class`]. A dying greenlet gives its stack back while it still stands on it, which is sound because the pool
+//! [`Class`]. Who ends may give its stack back while it still stands on it, which is sound because the pool
 //! writes nothing into a stack, and because nobody else can take one before the thread has switched.
 
 mod class;
@@ -49,9 +49,9 @@ impl Pool {
         if waits == class.0 { self.last.take() } else { None }
     }
 
-    /// A stack of the given class, if one waits that was used before.
-    pub(crate) fn take_used(&self, class: SizeClass) -> Option<Stack> {
-        self.take_last(class).or_else(|| self.with(class, |free| free.take(class)))
+    /// A stack of the given class that came back before the last one, if one waits.
+    pub(crate) fn take_earlier(&self, class: SizeClass) -> Option<Stack> {
+        self.with(class, |free| free.take(class))
     }
 
     /// Gives a stack back.
