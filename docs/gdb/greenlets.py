@@ -12,6 +12,9 @@ suspended it sets the registers for the time of the command, so it needs a live 
 import contextlib
 import gdb
 
+# As in src/greenlet/standing.rs, of which these are the low bits.
+PHASES = ["unstarted", "active", "dead"]
+
 # What a suspended stack ends in, from the stack pointer up, and how many bytes that is.
 LAYOUTS = {
     "i386:x86-64": (("rbp", "rip", "rbx"), "rsp", 24),
@@ -67,7 +70,7 @@ class Greenlet:
         return Greenlet(address) if address else None
 
     def state(self):
-        phase = str(self.field("phase")).rsplit("::", 1)[-1].lower()
+        phase = PHASES[int(self.core["standing"]["__0"]["value"]["value"]) & 0b11]
         if phase != "active":
             return phase
         return "running" if self.address == current() else "suspended"

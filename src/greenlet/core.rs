@@ -88,6 +88,7 @@ impl Core {
     /// block already.
     #[inline]
     pub(crate) fn occupy(&self, id: u64, parent: Option<NonNull<Core>>) {
+        debug_assert!(self.record.get().is_null(), "the floor above takes its record back");
         // In the order in which they lie: see `switch.s` on stores.
         self.parent.set(parent);
         self.refs.set(1);
@@ -95,8 +96,7 @@ impl Core {
         self.id.set(id);
     }
 
-    /// What a dead greenlet may still own besides its parent. A record that the floor above has not taken back is
-    /// part of that.
+    /// What a dead greenlet may still own besides its parent. The record of a guest is part of that.
     ///
     /// # Safety
     ///

@@ -36,7 +36,8 @@ pub(crate) fn prepare(core: &Core) -> Result<(), StackError> {
     words::without_waiting(|| {
         stacks::reserve(core)?;
         core.thread().storage.furnish(core);
-        stacks::begin(core, body);
+        let begins = stacks::begin(core, body);
+        debug_assert!(begins, "it is reserved");
         core.standing.set_phase(Phase::Active);
         Ok(())
     })
@@ -169,7 +170,7 @@ fn end_plainly<T: 'static>(core: &Core, result: T) -> Result<Departure, T> {
     }
     mark_dead(core);
     if schedules {
-        stacks::give_up(core)
+        stacks::give_back(core)
     } else {
         stacks::rest(core)
     }
@@ -369,7 +370,8 @@ fn pass_stack_on<T: 'static>(
     let chore = Chore::of(core, event_of_death(&parcel), parcel::discard::<T>);
     let mut message = parcel.seal(None);
     stacks::pass_on(core, heir);
-    stacks::begin(heir, body);
+    let begins = stacks::begin(heir, body);
+    debug_assert!(begins, "it was just passed on");
     heir.standing.set_phase(Phase::Active);
     mark_dead(core);
     kept.into_iter().for_each(Kept::give_up);

@@ -1,12 +1,13 @@
 //! How a greenlet comes by a stack, and what becomes of it.
 //!
-//! A stack is laid out for the control block that gets it. The last greenlet to end leaves its stack with its block
-//! as the *rested* one: the next greenlet is likely to be made of the same block, and finds all it needs but its
-//! entry. Whoever else wants a stack before that takes the rested one, or one that waits in the thread's
-//! [pool](crate::stack::Pool).
+//! A stack is laid out for the control block that gets it. A greenlet that ends, other than a task, leaves its stack
+//! with its block, which is the thread's *rested* one from then on: the next greenlet is likely to be made of the same
+//! block, and finds all it needs but its entry. The block may be started again as the rested one, and end so. If it is
+//! not active when another one comes to rest, or when somebody starts and none has come back to the thread's
+//! [pool](crate::stack::Pool) since, its stack goes to the pool, or to that one.
 //!
-//! So of all the blocks that have a stack without being active, one is the thread's rested one, and the others have
-//! [reserved](reserve) theirs.
+//! So of all the blocks that have a stack without being active, one may be the rested one, and the others have
+//! [reserved](reserve) theirs. And the rested one always has a stack.
 
 use std::ptr::{self, NonNull};
 
@@ -22,7 +23,6 @@ use crate::stack::{SizeClass, Stack, StackError};
 pub(crate) fn reserve(core: &Core) -> Result<(), StackError> {
     if !reserve_used(core) {
         lay_out(core, carve(core.thread(), core.class.get())?);
-        keep(core);
     }
     Ok(())
 }
@@ -30,17 +30,17 @@ pub(crate) fn reserve(core: &Core) -> Result<(), StackError> {
 /// As [`reserve`], if that takes no new one. Says whether it did.
 #[inline]
 pub(crate) fn reserve_used(core: &Core) -> bool {
-    if core.stack.get().is_none() {
-        let Some(used) = take_used(core.thread(), core.class.get()) else { return false };
-        lay_out(core, used);
+    if core.stack.get().is_some() {
+        claim(core);
+        return true;
     }
-    keep(core);
-    true
+    let used = take_used(core.thread(), core.class.get());
+    used.inspect(|&used| lay_out(core, used)).is_some()
 }
 
-/// Sees to it that a block's stack is not taken for the rested one.
+/// Sees to it that nobody takes a block's stack for the rested one.
 #[inline]
-fn keep(core: &Core) {
+fn claim(core: &Core) {
     let rested = &core.thread().rested;
     if rested.get() == Some(NonNull::from(core)) {
         rested.set(None);
@@ -74,7 +74,7 @@ fn take_rested(thread: &Thread, class: SizeClass) -> Option<Stack> {
     // SAFETY: blocks stay as long as their thread's state.
     let block = unsafe { thread.rested.get()?.as_ref() };
     let rested = if block.class.get() == class { take_idle(block) } else { None };
-    rested.inspect(|_| thread.rested.set(None))
+    rested.inspect(|_| claim(block))
 }
 
 /// The stack of a block that is rested, or was until now, unless somebody runs on it again.
@@ -91,7 +91,8 @@ fn lay_out(core: &Core, stack: Stack) {
     unsafe { Continuation::lay_out(stack.top(), ptr::from_ref(core).cast(), core.parent_link()) };
 }
 
-/// Has the next switch to a greenlet that becomes active call its body, if it has a stack. Says whether it has.
+/// Has the next switch to a greenlet that becomes active call its body, if it has a stack. Says whether it has. If that
+/// is the rested one, it stays so while the greenlet runs.
 #[inline]
 pub(crate) fn begin(core: &Core, body: &BodyType) -> bool {
     let Some(stack) = core.stack.get() else { return false };
@@ -124,14 +125,16 @@ fn rest_in_place_of_another(core: &Core) {
 /// As [`rest`], to the pool: for one that ends while others wait for their turn to start, of whom each has a block
 /// already.
 #[inline(always)]
-pub(crate) fn give_up(core: &Core) {
-    let stack = core.stack.take().expect("what runs has a stack");
+pub(crate) fn give_back(core: &Core) {
+    claim(core);
+    let stack = core.stack.take().expect("what has run has a stack");
     // SAFETY: whoever stands on it leaves it before anybody takes a stack.
     unsafe { core.thread().stacks().give_back(stack) };
 }
 
 /// Makes the stack of a greenlet that ends that of another, which has none.
 pub(crate) fn pass_on(core: &Core, heir: &Core) {
+    claim(core);
     lay_out(heir, core.stack.take().expect("what runs has a stack"));
 }
 
@@ -147,16 +150,18 @@ pub(crate) fn set_class(core: &Core, class: SizeClass) {
 #[inline(never)]
 fn change_class(core: &Core, class: SizeClass) {
     core.class.set(class);
-    if let Some(stack) = core.stack.take() {
-        // SAFETY: the block is vacant, so nobody runs on its stack.
-        unsafe { core.thread().stacks().give_back(stack) };
+    if core.stack.get().is_some() {
+        give_back(core);
     }
 }
 
 /// Gives the rested stack to the pool.
-pub(crate) fn give_up_rested(thread: &Thread) {
+pub(crate) fn give_back_rested(thread: &Thread) {
     // SAFETY: blocks stay as long as their thread's state.
-    let rested = thread.rested.take().and_then(|block| take_idle(unsafe { block.as_ref() }));
-    // SAFETY: nobody runs on it.
-    rested.into_iter().for_each(|stack| unsafe { thread.stacks().give_back(stack) });
+    let rested = thread.rested.get().and_then(|block| take_idle(unsafe { block.as_ref() }));
+    if let Some(stack) = rested {
+        thread.rested.set(None);
+        // SAFETY: nobody runs on it.
+        unsafe { thread.stacks().give_back(stack) };
+    }
 }

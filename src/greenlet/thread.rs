@@ -36,7 +36,7 @@ pub(crate) struct Thread {
     _alternate_stack: Option<AlternateStack>,
     arena: Arena,
     stacks: Pool,
-    /// The last greenlet to end, whose block has its stack, unless somebody has taken that since. See [`stacks`].
+    /// The block in which a stack was left, or that runs on it again. See [`stacks`].
     pub(super) rested: Cell<Option<NonNull<Core>>>,
     pub(crate) storage: Storage,
     root: Cell<Option<NonNull<Core>>>,
@@ -322,6 +322,8 @@ impl Thread {
     fn release(&self) {
         self.keepers.set(self.keepers.get() - 1);
         if self.ended.get() && self.keepers.get() == 0 {
+            // What was never started, and kept a stack, may have come to its end since.
+            stacks::give_back_rested(self);
             // SAFETY: the state was leaked by `create`, no control block refers to it, and the
             // thread-locals that did are null.
             drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
@@ -383,7 +385,7 @@ impl Thread {
         // SAFETY: as above.
         life::quietly(unsafe { root.as_ref() }, || drop(self.hook.take()));
         // A handle that was forgotten keeps this state, but not the stacks that nobody stands on.
-        stacks::give_up_rested(self);
+        stacks::give_back_rested(self);
         self.stacks.clear();
         self.root.set(None);
         words::with(|words| {
@@ -485,7 +487,7 @@ pub fn trim_stacks() {
     if let Some(core) = existing_current() {
         // SAFETY: the current greenlet is alive.
         let thread = unsafe { core.as_ref() }.thread();
-        stacks::give_up_rested(thread);
+        stacks::give_back_rested(thread);
         thread.stacks().trim();
     }
 }

@@ -101,6 +101,9 @@ impl Drop for Body {
             leave(task);
             // The hub's, which has started it, and is not told of its end.
             counting::release(core);
+        } else {
+            // SAFETY: it is still there: its body is being dropped.
+            unsafe { core.as_ref() }.record.set(ptr::null_mut());
         }
     }
 }

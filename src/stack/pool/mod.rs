@@ -1,7 +1,7 @@
 //! Stacks that wait for their next user, one pool a thread.
 //!
 //! The last stack to come back is the first to go out: its top page is warm. All others wait by size, as a
-//! [`Class`]. Who ends may give its stack back while it still stands on it, which is sound because the pool
+//! [`Class`]. Who ends may give its own back while it still stands on it, which is sound because the pool
 //! writes nothing into a stack, and because nobody else can take one before the thread has switched.
 
 mod class;
