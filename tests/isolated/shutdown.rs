@@ -7,7 +7,7 @@ use std::process::Output;
 
 use greenlet::{Greenlet, State, SwitchError, trace};
 
-use crate::{isolated, passes, stderr};
+use crate::{isolated, stderr};
 
 thread_local! {
     static KEPT: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
@@ -196,28 +196,4 @@ fn an_exit_handler_that_runs_on_another_thread_finds_that_threads_greenlets() {
     );
     assert_said(&output, &[FOUND]);
     assert!(!String::from_utf8_lossy(&output.stdout).contains("does not exit"));
-}
-
-/// Whoever is dropped makes a greenlet, and tells whether it takes itself for a task.
-struct MakesOne;
-
-impl Drop for MakesOne {
-    fn drop(&mut self) {
-        Greenlet::new(|()| assert!(greenlet::Task::current().is_none(), "no task")).switch(());
-    }
-}
-
-#[test]
-fn a_greenlet_made_of_what_a_task_left_that_never_ran_is_no_task() {
-    passes("shutdown::a_greenlet_made_of_what_a_task_left_that_never_ran_is_no_task", || {
-        thread_local!(static LATE: MakesOne = const { MakesOne });
-        let thread = std::thread::spawn(|| {
-            drop(Greenlet::<()>::current());
-            LATE.with(|_| ());
-            drop(greenlet::spawn(|| ()));
-            let another = MakesOne;
-            drop(greenlet::spawn(move || drop(another)));
-        });
-        thread.join().unwrap();
-    });
 }

@@ -151,3 +151,27 @@ fn memory_stays_flat_while_threads_keep_tasks_and_sockets_until_all_else_is_gone
         });
     });
 }
+
+/// Whoever is dropped makes a greenlet, and tells whether it takes itself for a task.
+struct MakesOne;
+
+impl Drop for MakesOne {
+    fn drop(&mut self) {
+        Greenlet::new(|()| assert!(greenlet::Task::current().is_none(), "no task")).switch(());
+    }
+}
+
+#[test]
+fn a_greenlet_made_of_what_a_task_left_that_never_ran_is_no_task() {
+    passes("tasks::a_greenlet_made_of_what_a_task_left_that_never_ran_is_no_task", || {
+        thread_local!(static LATE: MakesOne = const { MakesOne });
+        let thread = std::thread::spawn(|| {
+            drop(Greenlet::<()>::current());
+            LATE.with(|_| ());
+            drop(greenlet::spawn(|| ()));
+            let another = MakesOne;
+            drop(greenlet::spawn(move || drop(another)));
+        });
+        thread.join().unwrap();
+    });
+}
