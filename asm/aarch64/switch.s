@@ -2,7 +2,7 @@
 //
 //   in    x0 = word      x1 = kind      (the message for the target)
 //         x2 = where to save this stack pointer
-//         x3 = the target's saved stack pointer
+//         x3 = where the target's stack pointer is saved
 //   out   x0 = word      x1 = kind      (the message of whoever comes back)
 //
 // A suspended stack, which every routine in this folder writes and reads alike:
@@ -30,6 +30,7 @@
     adr x30, 2f
     stp x29, x30, [sp]
     str x19, [sp, #16]
+    ldr x3, [x3]
     mov sp, x3
     ldp x29, x16, [sp]
     br x16

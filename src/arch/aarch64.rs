@@ -11,16 +11,16 @@ use super::{FloatControl, Message, OnTarget, ParentLink, StackPointer};
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 4;
 
-/// Suspends this context and continues the one suspended at `to`.
+/// Suspends this context and continues the one whose stack pointer is saved at `to`.
 ///
 /// Returns the message of whoever switches back.
 ///
 /// # Safety
 ///
-/// `to` is the saved stack pointer of a suspended stack of this thread that nobody else
+/// At `to` is the saved stack pointer of a suspended stack of this thread that nobody else
 /// continues; `save` is written before the switch and is what a later switch back takes.
 #[inline(always)]
-pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: Message) -> Message {
+pub(crate) unsafe fn switch(save: *mut StackPointer, to: *const StackPointer, message: Message) -> Message {
     let Message { mut word, mut kind } = message;
     // SAFETY: the routine leaves this stack by saving x19 and x29, comes back with both
     // restored and sp as it was; all other callee-saved registers are declared clobbered
@@ -50,7 +50,7 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: StackPointer, message: 
 #[inline(always)]
 pub(crate) unsafe fn switch_to_base(
     save: *mut StackPointer,
-    to: StackPointer,
+    to: *const StackPointer,
     message: Message,
     base: *mut u8,
 ) -> Message {

@@ -106,7 +106,7 @@ impl Continuation {
 pub(crate) unsafe fn switch(from: &Continuation, to: &Continuation, message: Message) -> Message {
     from.shadow.leave(&to.shadow);
     // SAFETY: the caller's word.
-    let landed = unsafe { imp::switch(from.stack_pointer.as_ptr(), to.stack_pointer.get(), message) };
+    let landed = unsafe { imp::switch(from.stack_pointer.as_ptr(), to.stack_pointer.as_ptr(), message) };
     from.shadow.landed();
     landed
 }
@@ -167,7 +167,7 @@ pub(crate) unsafe fn switch_to_base(
 ) -> Message {
     // No sanitizer goes with this.
     // SAFETY: the caller's word.
-    unsafe { imp::switch_to_base(from.stack_pointer.as_ptr(), to.stack_pointer.get(), message, base) }
+    unsafe { imp::switch_to_base(from.stack_pointer.as_ptr(), to.stack_pointer.as_ptr(), message, base) }
 }
 
 /// As [`switch_call`], to a stack whose thread-local variables are in the block with its thread control

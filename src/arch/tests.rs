@@ -96,7 +96,7 @@ fn pad_of(leave: impl Fn(*mut StackPointer, StackPointer) -> Message) -> [u8; 4]
 fn every_way_to_switch_lands_on_a_pad() {
     // SAFETY: each leaves once, for a fresh stack that comes back; `pass` does not unwind.
     unsafe {
-        let inlined = pad_of(|save, to| switch(save, to, NOTHING));
+        let inlined = pad_of(|save, to| switch(save, &to, NOTHING));
         let function = pad_of(|save, to| switch_out_of_line(save, to, NOTHING.word, NOTHING.kind));
         let with_a_call = pad_of(|save, to| switch_call(save, to, NOTHING.word, NOTHING.kind, pass));
         assert_eq!([inlined, function, with_a_call], [JUMP_PAD; 3]);
