@@ -100,7 +100,7 @@ fn time<'a>(rows: impl Iterator<Item = &'a Row>, contestants: &[&Contestant]) {
         }
         for contestant in contestants {
             if let Some(way) = contestant.way(*row) {
-                group.bench_function(contestant.name, |bencher| way(&mut Run::timed(bencher, row.time)));
+                group.bench_function(contestant.name, |bencher| way(&mut Run::timed(bencher, *row)));
             }
         }
         group.finish();
@@ -121,5 +121,5 @@ fn count(rows: &[Row], contestants: &[&Contestant], arguments: &[String]) {
     let iterations = iterations.parse().expect("--count NUMBER ROW CONTESTANT");
     let row = rows.iter().find(|its| its.name == row).expect("a row of this suite");
     let contestant = contestants.iter().find(|its| its.name == contestant).expect("a contestant");
-    contestant.way(*row).expect("a row that it can do")(&mut Run::counted(iterations));
+    contestant.way(*row).expect("a row that it can do")(&mut Run::counted(iterations, *row));
 }

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use criterion::Bencher;
 
+use super::Row;
 use super::counter;
 use super::time::Time;
 
 /// What a way is given to do its work with.
-pub struct Run<'a, 'b>(Kind<'a, 'b>);
+pub struct Run<'a, 'b> {
+    /// Of which it is a run.
+    pub row: Row,
+    kind: Kind<'a, 'b>,
+}
 
 enum Kind<'a, 'b> {
-    Timed(&'a mut Bencher<'b, Time>, Time),
+    Timed(&'a mut Bencher<'b, Time>),
     Counted(u64),
 }
 
@@ -21,20 +26,20 @@ enum Kind<'a, 'b> {
 pub struct Clock(Option<Time>);
 
 impl<'a, 'b> Run<'a, 'b> {
-    pub(super) fn timed(bencher: &'a mut Bencher<'b, Time>, time: Time) -> Self {
-        Self(Kind::Timed(bencher, time))
+    pub(super) fn timed(bencher: &'a mut Bencher<'b, Time>, row: Row) -> Self {
+        Self { row, kind: Kind::Timed(bencher) }
     }
 
-    pub(super) fn counted(iterations: u64) -> Self {
-        Self(Kind::Counted(iterations))
+    pub(super) fn counted(iterations: u64, row: Row) -> Self {
+        Self { row, kind: Kind::Counted(iterations) }
     }
 
     /// Does it again and again. What only the first time costs is not in it.
     #[inline(always)]
     pub fn iter<R>(&mut self, mut once: impl FnMut() -> R) {
         black_box(once());
-        match &mut self.0 {
-            Kind::Timed(bencher, _) => bencher.iter(once),
+        match &mut self.kind {
+            Kind::Timed(bencher) => bencher.iter(once),
             Kind::Counted(iterations) => {
                 Clock(None).time(|| (0..*iterations).for_each(|_| drop(black_box(once()))));
             }
@@ -44,10 +49,9 @@ impl<'a, 'b> Run<'a, 'b> {
     /// For what has to be prepared off the clock: does it as many times as it is told, and says how
     /// long that took.
     pub fn custom(&mut self, mut many: impl FnMut(u64, Clock) -> Duration) {
-        match &mut self.0 {
-            Kind::Timed(bencher, time) => {
-                bencher.iter_custom(|iterations| many(iterations, Clock(Some(*time))))
-            }
+        let time = self.row.time;
+        match &mut self.kind {
+            Kind::Timed(bencher) => bencher.iter_custom(|iterations| many(iterations, Clock(Some(time)))),
             Kind::Counted(iterations) => {
                 many(*iterations, Clock(None));
             }

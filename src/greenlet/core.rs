@@ -96,14 +96,13 @@ impl Core {
         self.id.set(id);
     }
 
-    /// What a dead greenlet may still own besides its parent. The record of a guest is part of that.
+    /// What a dead greenlet may still own besides its parent.
     ///
     /// # Safety
     ///
     /// Nobody has a reference into the block but the caller.
     pub(crate) unsafe fn take_extras(&self) -> Option<Box<Extras>> {
         self.standing.set(Mark::Furnished, false);
-        self.record.set(ptr::null_mut());
         // SAFETY: the caller's word.
         unsafe { (*self.extras.get()).take() }
     }

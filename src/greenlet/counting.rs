@@ -1,7 +1,7 @@
 //! Counts of control blocks, and what happens at zero.
 
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::core::Core;
 use super::extras::Extras;
@@ -197,6 +197,8 @@ fn free_block(core: NonNull<Core>) -> Option<NonNull<Core>> {
     // SAFETY: without a count, so nobody else looks at the block.
     let block = unsafe { core.as_ref() };
     let parent = block.parent.take();
+    // That of a guest, which is part of its extras.
+    block.record.set(ptr::null_mut());
     // SAFETY: without a count, so nobody has a reference into the block.
     if let Some(extras) = unsafe { block.take_extras() } {
         drop_extras(block, extras);

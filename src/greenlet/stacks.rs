@@ -9,6 +9,9 @@
 //! So of all the blocks that have a stack without being active, one may be the rested one, and the others have
 //! [reserved](reserve) theirs. And the rested one always has a stack.
 
+#[cfg(test)]
+mod tests;
+
 use std::ptr::{self, NonNull};
 
 use super::core::{BodyType, Core};
@@ -59,7 +62,8 @@ pub(crate) fn take(thread: &Thread, class: SizeClass) -> Result<Stack, StackErro
 /// A stack of the thread's, if one waits that was used before.
 #[inline]
 fn take_used(thread: &Thread, class: SizeClass) -> Option<Stack> {
-    let last = thread.stacks().take_last(class).or_else(|| take_rested(thread, class));
+    let suits = |block: &Core| block.class.get() == class;
+    let last = thread.stacks().take_last(class).or_else(|| take_rested(thread, suits));
     last.or_else(|| thread.stacks().take_earlier(class))
 }
 
@@ -68,19 +72,16 @@ fn carve(thread: &Thread, class: SizeClass) -> Result<Stack, StackError> {
     words::without_waiting(|| thread.stacks().carve(class))
 }
 
-/// The rested stack, if it is of that class.
+/// The rested stack, if its block suits and nobody runs on it again.
 #[inline]
-fn take_rested(thread: &Thread, class: SizeClass) -> Option<Stack> {
+fn take_rested(thread: &Thread, suits: impl FnOnce(&Core) -> bool) -> Option<Stack> {
     // SAFETY: blocks stay as long as their thread's state.
     let block = unsafe { thread.rested.get()?.as_ref() };
-    let rested = if block.class.get() == class { take_idle(block) } else { None };
-    rested.inspect(|_| claim(block))
-}
-
-/// The stack of a block that is rested, or was until now, unless somebody runs on it again.
-#[inline]
-fn take_idle(block: &Core) -> Option<Stack> {
-    if block.standing.phase() == Phase::Active { None } else { block.stack.take() }
+    if block.standing.phase() == Phase::Active || !suits(block) {
+        return None;
+    }
+    thread.rested.set(None);
+    block.stack.take()
 }
 
 /// Makes a stack, which nobody uses any more, the greenlet's own.
@@ -113,13 +114,9 @@ pub(crate) fn rest(core: &Core) {
 #[cold]
 #[inline(never)]
 fn rest_in_place_of_another(core: &Core) {
-    // SAFETY: blocks stay as long as their thread's state.
-    let other =
-        core.thread().rested.replace(Some(NonNull::from(core))).map(|other| unsafe { other.as_ref() });
-    if let Some(stack) = other.and_then(take_idle) {
-        // SAFETY: nobody runs on it.
-        unsafe { core.thread().stacks().give_back(stack) };
-    }
+    let thread = core.thread();
+    give_back_rested(thread);
+    thread.rested.set(Some(NonNull::from(core)));
 }
 
 /// As [`rest`], to the pool: for one that ends while others wait for their turn to start, of whom each has a block
@@ -155,12 +152,9 @@ fn change_class(core: &Core, class: SizeClass) {
     }
 }
 
-/// Gives the rested stack to the pool.
+/// Gives the rested stack to the pool, unless somebody runs on it again.
 pub(crate) fn give_back_rested(thread: &Thread) {
-    // SAFETY: blocks stay as long as their thread's state.
-    let rested = thread.rested.get().and_then(|block| take_idle(unsafe { block.as_ref() }));
-    if let Some(stack) = rested {
-        thread.rested.set(None);
+    if let Some(stack) = take_rested(thread, |_| true) {
         // SAFETY: nobody runs on it.
         unsafe { thread.stacks().give_back(stack) };
     }

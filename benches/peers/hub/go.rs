@@ -13,19 +13,19 @@ use crate::suite::{Contestant, Row};
 pub const GO: Contestant = Contestant {
     name: "go",
     ways: &[
-        (WAVES, |run| repeat(run, WAVES)),
-        (CROWD, |run| repeat(run, CROWD)),
-        (YIELD_2, |run| repeat(run, YIELD_2)),
-        (YIELD_1000, |run| repeat(run, YIELD_1000)),
-        (QUEUE, |run| repeat(run, QUEUE)),
-        (CHANNEL, |run| repeat(run, CHANNEL)),
-        (SEMAPHORE, |run| repeat(run, SEMAPHORE)),
-        (MUTEX, |run| repeat(run, MUTEX)),
-        (EVENT, |run| repeat(run, EVENT)),
-        (TIMEOUT, |run| repeat(run, TIMEOUT)),
-        (TIMERS_100K, |run| repeat(run, TIMERS_100K)),
-        (TIMERS_1M, |run| repeat(run, TIMERS_1M)),
-        (SLEEP_1M, |run| repeat(run, SLEEP_1M)),
+        (WAVES, repeat),
+        (CROWD, repeat),
+        (YIELD_2, repeat),
+        (YIELD_1000, repeat),
+        (QUEUE, repeat),
+        (CHANNEL, repeat),
+        (SEMAPHORE, repeat),
+        (MUTEX, repeat),
+        (EVENT, repeat),
+        (TIMEOUT, repeat),
+        (TIMERS_100K, repeat),
+        (TIMERS_1M, repeat),
+        (SLEEP_1M, repeat),
         (SLEEP_100K, over),
     ],
 };
@@ -39,7 +39,8 @@ pub fn build() -> bool {
 }
 
 /// Has the program do what a row says, again and again. What only the first time costs is not in it.
-fn repeat(run: &mut Run, row: Row) {
+fn repeat(run: &mut Run) {
+    let row = run.row;
     let mut program = Program::start(row);
     program.repeat(1);
     run.custom(|iterations, _| {
