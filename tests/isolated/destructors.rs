@@ -2,7 +2,7 @@
 //! return. A panic would end the process.
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -130,9 +130,16 @@ fn a_server_that_a_destructor_stops_is_closed_and_its_handlers_go_on() {
 #[test]
 fn threads_that_a_destructor_stops_go_on_stopping() {
     passes("destructors::threads_that_a_destructor_stops_go_on_stopping", || {
-        let server = ThreadedServer::start(1, "127.0.0.1:0", |(stream, _)| drop(stream)).unwrap();
+        let until_it_leaves = |(mut stream, _): (TcpStream, _)| {
+            let _ = stream.write_all(b"!").and_then(|()| stream.read(&mut [0]));
+        };
+        let server = ThreadedServer::start(1, "127.0.0.1:0", until_it_leaves).unwrap();
         let address = server.local_addr();
+        // Somebody is there, or there might be nothing to wait for.
+        let mut guest = TcpStream::connect(address).unwrap();
+        guest.read_exact(&mut [0]).unwrap();
         while_unwinding(move || assert!(is_refused(server.stop(None))));
+        drop(guest);
         while TcpStream::connect(address).is_ok() {
             yield_now();
         }
