@@ -149,6 +149,21 @@ fn it_goes_from_the_body_of_a_generator_to_whoever_has_resumed_it() {
 }
 
 #[test]
+fn it_goes_from_the_body_of_a_generator_to_whoever_unwinds_it() {
+    let seen = Seen::default();
+    let look = seen.clone();
+    let mut generator = Generator::new(move |yielder, ()| {
+        inner_frame(|| {
+            assert!(yielder.try_yield(()).unwrap_err().is_generator_exit());
+            look.look();
+        })
+    });
+    middle_frame(|| generator.next().unwrap());
+    outer_frame(|| generator.close().unwrap());
+    assert_eq!(seen.take(), ["inner_frame", "outer_frame"]);
+}
+
+#[test]
 fn it_goes_from_a_trace_hook_to_where_control_arrives() {
     let (seen, main) = (Seen::default(), Greenlet::<()>::current());
     let g = Greenlet::<()>::new(move |()| inner_frame(|| main.switch(())));

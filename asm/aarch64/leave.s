@@ -1,9 +1,9 @@
 // Return to who has entered this stack by enter.s, inlined into the caller.
 //
-//   in    x0 = word      x1 = kind      (the message for the target)
+//   in    x0 = word                     (the message for the target, of kind 0)
 //         x3 = where the target is suspended
 //   out   x0 = word      x1 = kind      (the message of whoever enters next)
-//         x2 = where that one is suspended
+//         x3 = where that one is suspended
 //
 // Where the next one lands it still stands on its own stack, and its layout lacks the frame record.
 
@@ -18,7 +18,7 @@
 2:
     hint #34 // bti c
     stp x29, x30, [sp]
-    mov x2, sp
-    ldr x29, [x3]
-    ldr x19, [x3, #16]
-    add sp, x3, #32
+    mov x3, sp
+    ldr x29, [x2]
+    ldr x19, [x2, #16]
+    add sp, x2, #32

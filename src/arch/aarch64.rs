@@ -6,7 +6,7 @@ use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use super::{FloatControl, Message, OnTarget, ParentLink, StackPointer};
+use super::{FloatControl, Landed, Message, NOT_ENTERED, OnTarget, ParentLink, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 4;
@@ -73,56 +73,84 @@ pub(crate) unsafe fn switch_to_base(
     Message { word, kind }
 }
 
-/// Enters the stack suspended at `to`, and returns its message and where it is suspended then: null if it has ended.
+/// Enters the stack suspended at `to` with the word of a message of kind 0. Returns its answer, and where it is suspended
+/// then: null if it has ended, with a message of another kind.
 ///
 /// # Safety
 ///
 /// `to` is the stack pointer of a stack that was laid out with [that base frame](base_of_entered), or was
-/// [left](leave), and that nobody else enters.
+/// [left](leave), and that nobody else enters; or it is [`nowhere_to_enter`](super::nowhere_to_enter).
 #[inline(always)]
-pub(crate) unsafe fn enter(to: StackPointer, message: Message) -> (Message, StackPointer) {
+pub(crate) unsafe fn enter(to: StackPointer, word: MaybeUninit<usize>) -> (Landed, StackPointer) {
+    // SAFETY: the caller's word.
+    unsafe { enter_with(to, Message { word, kind: 0 }) }
+}
+
+/// As [`enter`], with a message of any kind.
+///
+/// # Safety
+///
+/// As for [`enter`].
+#[inline(always)]
+unsafe fn enter_with(to: StackPointer, message: Message) -> (Landed, StackPointer) {
     let Message { mut word, mut kind } = message;
-    let left_at;
+    let left_at: StackPointer;
     // SAFETY: as in `switch`. The caller vouches for `to`.
     unsafe {
         asm!(
             include_str!("../../asm/aarch64/enter.s"),
             inout("x0") word,
             inout("x1") kind,
-            out("x2") left_at,
-            inout("x3") to => _,
+            inout("x2") to => left_at,
             out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
             out("x25") _, out("x26") _, out("x27") _, out("x28") _,
             clobber_abi("C"),
         );
     }
-    (Message { word, kind }, left_at)
+    (Landed { word, kind, is_plain: !left_at.is_null() }, left_at)
 }
 
-/// Leaves this stack for who has entered it, and is suspended at `to`. Returns the message of whoever enters it next,
-/// and where that one is suspended.
+/// As [`enter`], with a message of another kind.
+///
+/// # Safety
+///
+/// The stack was [left](leave) at `to`, and nobody else enters it.
+#[inline(never)]
+pub(crate) unsafe fn enter_out_of_line(to: StackPointer, message: Message) -> (Landed, StackPointer) {
+    // SAFETY: the caller's word.
+    unsafe { enter_with(to, message) }
+}
+
+/// What is called by who enters [nowhere](super::nowhere_to_enter).
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn entered_nowhere() {
+    naked_asm!(include_str!("../../asm/aarch64/nowhere_to_enter.s"), kind = const NOT_ENTERED)
+}
+
+/// Leaves this stack for who has entered it, suspended at `to`, with the word of a message of kind 0. Returns the message
+/// of whoever enters it next, and where that one is suspended.
 ///
 /// # Safety
 ///
 /// `to` is where this stack was entered from last, which is to be told by this or by the first entry.
 #[inline(always)]
-pub(crate) unsafe fn leave(to: StackPointer, message: Message) -> (Message, StackPointer) {
-    let Message { mut word, mut kind } = message;
-    let entered_from;
+pub(crate) unsafe fn leave(to: StackPointer, mut word: MaybeUninit<usize>) -> (Landed, StackPointer) {
+    let kind: usize;
+    let entered_from: StackPointer;
     // SAFETY: as in `switch`. The caller vouches for `to`.
     unsafe {
         asm!(
             include_str!("../../asm/aarch64/leave.s"),
             inout("x0") word,
-            inout("x1") kind,
-            out("x2") entered_from,
-            inout("x3") to => _,
+            out("x1") kind,
+            out("x2") _,
+            inout("x3") to => entered_from,
             out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
             out("x25") _, out("x26") _, out("x27") _, out("x28") _,
             clobber_abi("C"),
         );
     }
-    (Message { word, kind }, entered_from)
+    (Landed { word, kind, is_plain: kind == 0 }, entered_from)
 }
 
 /// Continues the context suspended at `to` and gives this one up.

@@ -4,13 +4,13 @@
 //! its stack pointer. Each gets that of the other with the message.
 
 use std::cell::Cell;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr::{self, NonNull};
 
 use super::continuation::nowhere;
 use super::imp;
 use super::sanitizer::Shadow;
-use super::{EntryOfEntered, Farewell, Message, StackPointer};
+use super::{EntryOfEntered, Farewell, Landed, Message, NOT_ENTERED, StackPointer};
 
 /// What such a stack needs besides its stack pointer, which is with whoever may enter it.
 pub(crate) struct Entered {
@@ -72,18 +72,40 @@ impl Entered {
         }
     }
 
-    /// Enters the stack, which is suspended at `to`. Inlined into the caller.
+    /// Enters the stack, which is suspended at `to`, with the word of a message of kind 0. Inlined into the caller.
     ///
-    /// Returns what it answers, and where it is suspended then: null if it has ended.
+    /// Returns its answer, and where it is suspended then: null if it has ended, with a message of another kind.
     ///
     /// # Safety
     ///
-    /// `to` is what this or [`lay_out`](Self::lay_out) has returned last, and nobody else enters there.
+    /// `to` is what this, [`enter_out_of_line`](Self::enter_out_of_line) or [`lay_out`](Self::lay_out) has returned
+    /// last, and nobody else enters there; or it is [`nowhere_to_enter`].
     #[inline(always)]
-    pub(crate) unsafe fn enter(&self, to: StackPointer, message: Message) -> (Message, StackPointer) {
+    pub(crate) unsafe fn enter(&self, to: StackPointer, word: MaybeUninit<usize>) -> (Landed, StackPointer) {
+        if cfg!(greenlet_sanitizer) && to == nowhere_to_enter() {
+            return (Landed { word, kind: NOT_ENTERED, is_plain: false }, ptr::null_mut());
+        }
         self.outside.leave(&self.inside);
         // SAFETY: the caller's word.
-        let landed = unsafe { imp::enter(to, message) };
+        let landed = unsafe { imp::enter(to, word) };
+        self.outside.landed();
+        landed
+    }
+
+    /// As [`enter`](Self::enter), with a message of any other kind.
+    ///
+    /// # Safety
+    ///
+    /// As there; but the stack was left.
+    #[cold]
+    pub(crate) unsafe fn enter_out_of_line(
+        &self,
+        to: StackPointer,
+        message: Message,
+    ) -> (Landed, StackPointer) {
+        self.outside.leave(&self.inside);
+        // SAFETY: the caller's word.
+        let landed = unsafe { imp::enter_out_of_line(to, message) };
         self.outside.landed();
         landed
     }
@@ -113,11 +135,11 @@ impl Entered {
     ///
     /// The caller runs on this stack, which was entered from `caller`.
     #[inline(always)]
-    pub(crate) unsafe fn leave(&self, caller: &Caller, message: Message) -> Message {
+    pub(crate) unsafe fn leave(&self, caller: &Caller, word: MaybeUninit<usize>) -> Landed {
         self.inside.leave(&self.outside);
         let to = caller.stack_pointer.replace(ptr::null_mut());
         // SAFETY: the caller's word.
-        let (landed, from) = unsafe { imp::leave(to, message) };
+        let (landed, from) = unsafe { imp::leave(to, word) };
         caller.stack_pointer.set(from);
         self.inside.landed();
         landed
@@ -149,4 +171,15 @@ impl Entered {
 
 fn nobody() -> *const Caller {
     ptr::from_ref(&NOBODY).cast()
+}
+
+/// What can be entered instead of a stack, any time: it hands the word back, in a message of kind [`NOT_ENTERED`].
+#[inline]
+pub(crate) fn nowhere_to_enter() -> StackPointer {
+    /// As much of a suspended stack as is read of one that is entered: its frame pointer and where it lands.
+    #[repr(C, align(8))]
+    struct Suspended(usize, imp::BaseFrame);
+
+    static NOWHERE: Suspended = Suspended(0, imp::entered_nowhere);
+    ptr::from_ref(&NOWHERE).cast_mut().cast()
 }

@@ -45,7 +45,7 @@ pub(crate) use continuation::{
 };
 #[cfg(own_tls)]
 pub(crate) use continuation::{resume_call_to_base, switch_call_to_base, switch_to_base};
-pub(crate) use entered::{Caller, Entered};
+pub(crate) use entered::{Caller, Entered, nowhere_to_enter};
 #[cfg(own_tls)]
 pub(crate) use imp::{call_on_base, thread_base};
 pub(crate) use imp::{prefetch, stack_pointer, valgrind_request};
@@ -83,8 +83,29 @@ pub(crate) struct Message {
     pub(crate) kind: usize,
 }
 
+/// A message that has landed where a stack was [entered](Entered) or left. There, kind 0 goes without saying.
+pub(crate) struct Landed {
+    word: MaybeUninit<usize>,
+    /// If it is not plain.
+    kind: usize,
+    /// Whether it is of kind 0.
+    is_plain: bool,
+}
+
+impl Landed {
+    /// The word if it is plain, else the message.
+    #[inline(always)]
+    pub(crate) fn plain(self) -> Result<MaybeUninit<usize>, Message> {
+        let Self { word, kind, is_plain } = self;
+        if is_plain { Ok(word) } else { Err(Message { word, kind }) }
+    }
+}
+
 /// How many kinds there may be: what a saved stack pointer is a multiple of.
 pub(crate) const KINDS: usize = 8;
+
+/// The kind of a message that comes back, because there is [nowhere to enter](nowhere_to_enter).
+pub(crate) const NOT_ENTERED: usize = KINDS - 1;
 
 /// The saved stack pointer of a suspended stack, a multiple of [`KINDS`].
 pub(crate) type StackPointer = *mut u8;

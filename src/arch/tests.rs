@@ -7,10 +7,12 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use super::imp::{
-    base_of_entered, base_of_switched, enter, init_entry, init_stack, leave, switch, switch_call,
-    switch_out_of_line,
+    base_of_entered, base_of_switched, enter, enter_out_of_line, init_entry, init_stack, leave, switch,
+    switch_call, switch_out_of_line,
 };
-use super::{Entry, EntryOfEntered, Farewell, Message, ParentLink, StackPointer};
+use super::{
+    Entry, EntryOfEntered, Farewell, Message, NOT_ENTERED, ParentLink, StackPointer, nowhere_to_enter,
+};
 
 /// The instruction that an indirect jump must land on, where the processor insists: `endbr64`, or
 /// `bti j`.
@@ -116,40 +118,77 @@ fn a_first_switch_lands_on_a_pad() {
     assert_eq!(pad, CALL_PAD);
 }
 
-/// Leaves twice, and ends with what it was entered with.
+/// Leaves twice, with the word and the kind that it was entered with last, and so it ends.
 unsafe extern "C" fn leave_twice(
     word: MaybeUninit<usize>,
-    _: usize,
+    kind: usize,
     _: *const (),
     caller: StackPointer,
 ) -> Farewell {
-    let (mut message, mut caller) = (Message { word, kind: 1 }, caller);
+    let (mut landed, mut caller) = (Ok(word), caller);
+    assert_eq!(kind, 0, "what begins is plain");
     for _ in 0..2 {
+        let word = landed.unwrap_or_else(|message: Message| message.word);
         // SAFETY: it is where this was entered from last.
-        (message, caller) = unsafe { leave(caller, Message { kind: message.kind + 1, ..message }) };
+        let left = unsafe { leave(caller, word) };
+        (landed, caller) = (left.0.plain(), left.1);
     }
-    Farewell::new(caller, message)
+    Farewell::new(caller, landed.expect_err("what is no value comes last"))
 }
 
 #[test]
 fn a_stack_is_entered_on_pads_until_it_ends() {
     let mut stack = Stack::new();
-    let mut message = Message { word: MaybeUninit::new(7), kind: 1 };
-    let (mut pads, mut kinds) = (Vec::new(), Vec::new());
+    let mut pads = Vec::new();
+    let word = MaybeUninit::new(7);
     // SAFETY: nobody else uses the stack, and each message has the word.
+    unsafe {
+        let mut enter_at = |place, kind| {
+            pads.push(code_at(landing(place)));
+            let (landed, place) =
+                if kind == 0 { enter(place, word) } else { enter_out_of_line(place, Message { word, kind }) };
+            let kind = landed.plain().map_or_else(|message| message.kind, |_| 0);
+            (kind, place)
+        };
+        let entry: EntryOfEntered = leave_twice;
+        init_stack(stack.top(), ptr::null(), ptr::null(), base_of_entered);
+        let (kind, place) = enter_at(init_entry(stack.top(), entry as *const ()), 0);
+        assert_eq!(kind, 0);
+        let (kind, place) = enter_at(place, 0);
+        assert_eq!(kind, 0);
+        let (kind, place) = enter_at(place, 3);
+        assert_eq!((kind, place), (3, ptr::null_mut()));
+    }
+    assert_eq!(pads, [CALL_PAD; 3]);
+}
+
+#[test]
+fn a_message_of_any_kind_may_come_before_the_last_one() {
+    let mut stack = Stack::new();
+    let word = MaybeUninit::new(7);
+    // SAFETY: nobody else uses the stack.
     unsafe {
         let entry: EntryOfEntered = leave_twice;
         init_stack(stack.top(), ptr::null(), ptr::null(), base_of_entered);
-        let mut place = init_entry(stack.top(), entry as *const ());
-        while !place.is_null() {
-            pads.push(code_at(landing(place)));
-            (message, place) = enter(place, message);
-            assert_eq!(message.word.assume_init(), 7);
-            kinds.push(message.kind);
-        }
+        let (_, place) = enter(init_entry(stack.top(), entry as *const ()), word);
+        let (landed, place) = enter_out_of_line(place, Message { word, kind: 5 });
+        assert_eq!(landed.plain().ok().map(|word| word.assume_init()), Some(7));
+        let (landed, place) = enter_out_of_line(place, Message { word, kind: 2 });
+        let ended = landed.plain().expect_err("it has ended");
+        assert_eq!((ended.word.assume_init(), ended.kind, place), (7, 2, ptr::null_mut()));
     }
-    assert_eq!(pads, [CALL_PAD; 3]);
-    assert_eq!(kinds, [2, 3, 3]);
+}
+
+#[test]
+fn who_enters_nowhere_gets_the_word_back() {
+    let place = nowhere_to_enter();
+    // SAFETY: it may be entered any time.
+    unsafe {
+        assert_eq!(code_at(landing(place)), CALL_PAD);
+        let (landed, place) = enter(place, MaybeUninit::new(7));
+        let message = landed.plain().expect_err("nobody is there");
+        assert_eq!((message.word.assume_init(), message.kind, place), (7, NOT_ENTERED, ptr::null_mut()));
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::arch::{asm, naked_asm};
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-use super::{FloatControl, Message, OnTarget, ParentLink, StackPointer};
+use super::{FloatControl, KINDS, Landed, Message, NOT_ENTERED, OnTarget, ParentLink, StackPointer};
 
 /// The words of the layout that a suspended stack ends in.
 pub(crate) const SUSPENDED_WORDS: usize = 3;
@@ -70,54 +70,83 @@ pub(crate) unsafe fn switch_to_base(
     Message { word, kind }
 }
 
-/// Enters the stack suspended at `to`, and returns its message and where it is suspended then: null if it has ended.
+/// Enters the stack suspended at `to` with the word of a message of kind 0. Returns its answer, and where it is suspended
+/// then: null if it has ended, with a message of another kind.
 ///
 /// # Safety
 ///
 /// `to` is the stack pointer of a stack that was laid out with [that base frame](base_of_entered), or was
-/// [left](leave), and that nobody else enters.
+/// [left](leave), and that nobody else enters; or it is [`nowhere_to_enter`](super::nowhere_to_enter).
 #[inline(always)]
-pub(crate) unsafe fn enter(to: StackPointer, message: Message) -> (Message, StackPointer) {
-    let Message { mut word, mut kind } = message;
-    let left_at;
+pub(crate) unsafe fn enter(to: StackPointer, mut word: MaybeUninit<usize>) -> (Landed, StackPointer) {
+    let kind: usize;
+    let left_at: StackPointer;
     // SAFETY: as in `switch`. The caller vouches for `to`.
     unsafe {
         asm!(
             include_str!("../../asm/x86_64/enter.s"),
             inout("rdi") word,
-            inout("rsi") kind,
-            out("rdx") left_at,
-            inout("rcx") to => _,
+            out("rsi") kind,
+            inout("rdx") to => left_at,
             out("r12") _, out("r13") _, out("r14") _, out("r15") _,
             clobber_abi("sysv64"),
         );
     }
-    (Message { word, kind }, left_at)
+    (Landed { word, kind, is_plain: !left_at.is_null() }, left_at)
 }
 
-/// Leaves this stack for who has entered it, and is suspended at `to`. Returns the message of whoever enters it next,
-/// and where that one is suspended.
+/// As [`enter`], with a message of another kind.
+///
+/// # Safety
+///
+/// The stack was [left](leave) at `to`, and nobody else enters it.
+pub(crate) unsafe fn enter_out_of_line(to: StackPointer, message: Message) -> (Landed, StackPointer) {
+    /// The word and, in the other register, where the stack was left or the kind with which it has ended.
+    #[repr(C)]
+    struct Answer(MaybeUninit<usize>, *mut u8);
+
+    #[unsafe(naked)]
+    unsafe extern "sysv64" fn enter(word: MaybeUninit<usize>, kind: usize, to: StackPointer) -> Answer {
+        naked_asm!(include_str!("../../asm/x86_64/enter_out_of_line.s"))
+    }
+
+    // SAFETY: the caller's word.
+    let Answer(word, place_or_kind) = unsafe { enter(message.word, message.kind, to) };
+    match place_or_kind.addr() {
+        kind @ ..KINDS => (Landed { word, kind, is_plain: false }, ptr::null_mut()),
+        _ => (Landed { word, kind: 0, is_plain: true }, place_or_kind),
+    }
+}
+
+/// What is called by who enters [nowhere](super::nowhere_to_enter).
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn entered_nowhere() {
+    naked_asm!(include_str!("../../asm/x86_64/nowhere_to_enter.s"), kind = const NOT_ENTERED)
+}
+
+/// Leaves this stack for who has entered it, suspended at `to`, with the word of a message of kind 0. Returns the message
+/// of whoever enters it next, and where that one is suspended.
 ///
 /// # Safety
 ///
 /// `to` is where this stack was entered from last, which is to be told by this or by the first entry.
 #[inline(always)]
-pub(crate) unsafe fn leave(to: StackPointer, message: Message) -> (Message, StackPointer) {
-    let Message { mut word, mut kind } = message;
-    let entered_from;
+pub(crate) unsafe fn leave(to: StackPointer, mut word: MaybeUninit<usize>) -> (Landed, StackPointer) {
+    let kind: usize;
+    let entered_from: StackPointer;
     // SAFETY: as in `switch`. The caller vouches for `to`.
     unsafe {
         asm!(
             include_str!("../../asm/x86_64/leave.s"),
             inout("rdi") word,
-            inout("rsi") kind,
-            out("rdx") entered_from,
-            inout("rcx") to => _,
+            out("rsi") kind,
+            inout("rcx") to => entered_from,
+            out("rdx") _,
             out("r12") _, out("r13") _, out("r14") _, out("r15") _,
             clobber_abi("sysv64"),
         );
     }
-    (Message { word, kind }, entered_from)
+    (Landed { word, kind, is_plain: !entered_from.addr().is_multiple_of(16) }, entered_from)
 }
 
 /// Continues the context suspended at `to` and gives this one up.

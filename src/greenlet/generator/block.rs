@@ -8,7 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::Yielder;
-use crate::arch::{Caller, Entered, EntryOfEntered, Farewell, KINDS, Message, StackPointer};
+use crate::arch::{
+    Caller, Entered, EntryOfEntered, Farewell, KINDS, Message, StackPointer, nowhere_to_enter,
+};
 use crate::greenlet::core::Core;
 use crate::greenlet::error::SwitchError;
 use crate::greenlet::raised::Raised;
@@ -18,7 +20,7 @@ use crate::greenlet::{parcel, stacks};
 use crate::stack::{SizeClass, Stack};
 
 /// The kind of the last message to a resumer, which no parcel has: the body has returned, and its result is in the block.
-pub(super) const RETURNED: usize = KINDS - 1;
+pub(super) const RETURNED: usize = KINDS - 2;
 
 /// What resumers and the body share. It does not know the types of their values.
 #[repr(C)]
@@ -170,18 +172,20 @@ impl Block {
 
     /// Takes over where the body is suspended, if it was the generator itself that knew.
     pub(super) fn take_over(&self, plain: StackPointer) {
-        if !plain.is_null() {
+        if plain != nowhere_to_enter() {
             self.suspended_at.set(plain);
         }
     }
 
-    /// Hands out where the plain way is to enter: null if that must not be, because the body may hold references into
-    /// thread-local storage that greenlets on the fast path do not find.
+    /// Hands out where the plain way is to enter. That is nowhere if the body does not stand, or may hold references
+    /// into thread-local storage that greenlets on the fast path do not find.
     pub(super) fn hand_out(&self) -> StackPointer {
-        if self.storage_of.get().is_none() {
-            self.suspended_at.replace(ptr::null_mut())
-        } else {
-            ptr::null_mut()
+        match self.suspended_at.get() {
+            place if place.is_null() || self.storage_of.get().is_some() => nowhere_to_enter(),
+            place => {
+                self.suspended_at.set(ptr::null_mut());
+                place
+            }
         }
     }
 

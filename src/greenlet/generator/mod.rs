@@ -11,8 +11,8 @@ mod yielder;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
+use std::mem::{self, MaybeUninit};
+use std::ptr::NonNull;
 use std::thread::panicking;
 
 pub use yielder::Yielder;
@@ -21,9 +21,9 @@ use self::block::{Block, Returning, State};
 use super::error::KillError;
 use super::parcel;
 use super::raised::Raised;
-use super::switching::{self, Landing};
+use super::switching::Landing;
 use super::words::fast_current;
-use crate::arch::StackPointer;
+use crate::arch::{NOT_ENTERED, StackPointer, nowhere_to_enter};
 use crate::stack::{SizeClass, StackError};
 
 /// A function that is resumed with values of type `R`, yields values of type `Y` and returns a `T`.
@@ -61,8 +61,8 @@ use crate::stack::{SizeClass, StackError};
 /// assert_eq!(squares.take(4).collect::<Vec<_>>(), [1, 4, 9, 16]);
 /// ```
 pub struct Generator<R: 'static, Y: 'static, T: 'static> {
-    /// Where its body is suspended, if all there is to a resume is to enter it there. Else this is null, and the block
-    /// knows.
+    /// Where its body is suspended, if all there is to a resume is to enter it there. Else this is
+    /// [`nowhere_to_enter`], and the block knows.
     plain: StackPointer,
     /// Owned. Makes this neither Send nor Sync.
     returning: NonNull<Returning<T>>,
@@ -107,7 +107,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
 
     fn of_class(class: SizeClass, body: impl FnOnce(&Yielder<R, Y>, R) -> T + 'static) -> Self {
         let returning = block::new(class, body);
-        Self { plain: ptr::null_mut(), returning, values: PhantomData }
+        Self { plain: nowhere_to_enter(), returning, values: PhantomData }
     }
 
     /// Resumes it with a value, until it yields or returns (Python: `send`).
@@ -160,24 +160,31 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     fn transfer(&mut self, value: R) -> Landing<R, Y> {
         // On the fast path everybody has the thread's own thread-local storage.
         let elsewhere = cfg!(own_tls) && fast_current().is_null();
-        if self.plain.is_null() || elsewhere || panicking() {
+        if panicking() || elsewhere {
             return Landing::NotPlain(value);
         }
         let slot = MaybeUninit::new(value);
-        // SAFETY: it is suspended there, waits for an R, and sends a Y.
-        unsafe {
-            let (landed, left_at) = self.block().entered.enter(self.plain, parcel::packed(&slot));
-            self.plain = left_at;
-            switching::landing(landed)
+        // SAFETY: it is suspended there, and waits for an R; or there is nowhere to enter.
+        let (landed, left_at) = unsafe { self.block().entered.enter(self.plain, parcel::pack(&slot)) };
+        self.plain = left_at;
+        let message = match landed.plain() {
+            // SAFETY: it has just landed, and the body sends a Y.
+            Ok(word) => return Landing::Value(unsafe { parcel::unpack(word) }),
+            Err(message) => message,
+        };
+        self.plain = nowhere_to_enter();
+        if message.kind == NOT_ENTERED {
+            // SAFETY: it is the word that was sent, and nobody has used it.
+            Landing::NotPlain(unsafe { parcel::unpack(message.word) })
+        } else {
+            Landing::Rare(message)
         }
     }
 
     /// What is slow may unwind, and then it is the block that knows.
     #[inline(always)]
     fn take_plain(&mut self) -> StackPointer {
-        let plain = self.plain;
-        self.plain = ptr::null_mut();
-        plain
+        mem::replace(&mut self.plain, nowhere_to_enter())
     }
 
     fn slowly<X>(&mut self, call: impl FnOnce(NonNull<Returning<T>>) -> X) -> X {
@@ -245,7 +252,7 @@ impl<Y: 'static> Iterator for Generator<(), Y, ()> {
     type Item = Y;
 
     fn next(&mut self) -> Option<Y> {
-        if self.plain.is_null() && self.is_over() {
+        if self.plain == nowhere_to_enter() && self.is_over() {
             return None;
         }
         match self.resume(()) {

@@ -181,16 +181,21 @@ impl<T: 'static> Returning<T> {
     ///
     /// The body is suspended, takes the message, sends a Y, and finds the thread-local storage that it knows.
     unsafe fn send<Y>(&self, message: Message) -> Result<Step<Y, T>, Raised> {
-        let place = &self.block.suspended_at;
+        let (entered, place) = (&self.block.entered, &self.block.suspended_at);
         // SAFETY: it is suspended there, nobody else has it; and the caller's word.
-        let (landed, left_at) = unsafe { self.block.entered.enter(place.get(), message) };
+        let (landed, left_at) = unsafe {
+            match message.kind {
+                parcel::VALUE => entered.enter(place.get(), message.word),
+                _ => entered.enter_out_of_line(place.get(), message),
+            }
+        };
         place.set(left_at);
-        if landed.kind == parcel::VALUE {
+        match landed.plain() {
             // SAFETY: it has just landed, and is a Y.
-            return Ok(Step::Yielded(unsafe { parcel::unpack(landed.word) }));
+            Ok(word) => Ok(Step::Yielded(unsafe { parcel::unpack(word) })),
+            // SAFETY: it has just landed.
+            Err(message) => unsafe { self.left(message) }.map(Step::Returned),
         }
-        // SAFETY: it has just landed.
-        unsafe { self.left(landed) }.map(Step::Returned)
     }
 
     /// Raises the exit in the suspended body. That may be done while a panic is on its way.

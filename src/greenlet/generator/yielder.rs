@@ -82,8 +82,12 @@ impl<R: 'static, Y: 'static> Yielder<R, Y> {
         }
         let slot = MaybeUninit::new(value);
         // SAFETY: a block outlives its body. Only the body has this, so it runs, on its stack, which the resumer has
-        // entered; that one takes a Y, and sends an R.
-        unsafe { switching::landing((*self.entered).leave(&self.resumer, parcel::packed(&slot))) }
+        // entered; that one takes a Y.
+        match unsafe { (*self.entered).leave(&self.resumer, parcel::pack(&slot)) }.plain() {
+            // SAFETY: it has just landed, and a resumer sends an R.
+            Ok(word) => Landing::Value(unsafe { parcel::unpack(word) }),
+            Err(message) => Landing::Rare(message),
+        }
     }
 
     /// It is lent to the body, and cannot be lent further to who does not run on that stack. Not by what is sound: to
