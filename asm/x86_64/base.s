@@ -1,7 +1,7 @@
 // The base frame of every stack: where its first switch lands, where its end leaves from, and where its
 // backtrace goes over to the stack of its parent. This is where it begins.
 //
-//   in    rdi = word   rsi = kind
+//   in    rdi = word   rsi = kind, unless it is entered (see enter.s)
 //
 // The stack as `init_stack` and `init_entry` prepare it. It stays so while the owner lives, and longer: the
 // next one in the same control block needs no more than its own entry there.
@@ -14,8 +14,9 @@
 //   -32    |  entry: the function to call       |
 //   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
 //   -48    |  rip = this routine                |   | An heir of the stack is laid out here, too.
-//   -56    |  rbp = top - 16                    |  /
-//   -64    |  (padding)                  <- rsp |
+//   -56    |  rbp = top - 16             <- rsp |  /
+//          |  (padding, see base_switched.s)    |
+//   -96    |                           the call |
 //          +------------------------------------+
 //
 // The canonical frame address is that of the frame the *current* parent is suspended in. A control

@@ -115,7 +115,7 @@ unsafe fn enter_with(to: StackPointer, message: Message) -> (Landed, StackPointe
 /// # Safety
 ///
 /// The stack was [left](leave) at `to`, and nobody else enters it.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn enter_out_of_line(to: StackPointer, message: Message) -> (Landed, StackPointer) {
     // SAFETY: the caller's word.
     unsafe { enter_with(to, message) }

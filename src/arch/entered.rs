@@ -98,6 +98,7 @@ impl Entered {
     ///
     /// As there; but the stack was left.
     #[cold]
+    #[inline(never)]
     pub(crate) unsafe fn enter_out_of_line(
         &self,
         to: StackPointer,

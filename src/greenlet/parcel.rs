@@ -47,7 +47,7 @@ pub(crate) fn packed<T>(slot: &MaybeUninit<T>) -> Message {
     Message { word: pack(slot), kind: VALUE }
 }
 
-/// The value of a message of kind [`VALUE`].
+/// The value of a message of kind [`VALUE`], or of one that came back as it was sent.
 ///
 /// # Safety
 ///
