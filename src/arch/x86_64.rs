@@ -109,7 +109,13 @@ pub(crate) unsafe fn enter_out_of_line(to: StackPointer, message: Message) -> (L
 
     #[unsafe(naked)]
     unsafe extern "sysv64" fn enter(word: MaybeUninit<usize>, kind: usize, to: StackPointer) -> Answer {
-        naked_asm!(include_str!("../../asm/x86_64/enter_out_of_line.s"))
+        naked_asm!(
+            include_str!("../../asm/x86_64/save_registers.s"),
+            include_str!("../../asm/x86_64/enter_out_of_line.s"),
+            include_str!("../../asm/x86_64/take_registers.s"),
+            "ret",
+            ".cfi_endproc",
+        )
     }
 
     // SAFETY: the caller's word.
@@ -188,6 +194,8 @@ pub(crate) unsafe extern "sysv64" fn switch_out_of_line(
         include_str!("../../asm/x86_64/suspend.s"),
         include_str!("../../asm/x86_64/switch_out_of_line.s"),
         include_str!("../../asm/x86_64/restore_registers.s"),
+        include_str!("../../asm/x86_64/take_registers.s"),
+        include_str!("../../asm/x86_64/return_by_jump.s"),
     )
 }
 
@@ -210,6 +218,8 @@ pub(crate) unsafe extern "sysv64" fn switch_call(
         include_str!("../../asm/x86_64/suspend.s"),
         include_str!("../../asm/x86_64/switch_call.s"),
         include_str!("../../asm/x86_64/restore_registers.s"),
+        include_str!("../../asm/x86_64/take_registers.s"),
+        include_str!("../../asm/x86_64/return_by_jump.s"),
     )
 }
 
@@ -236,6 +246,8 @@ pub(crate) unsafe extern "sysv64" fn switch_call_to_base(
         include_str!("../../asm/x86_64/load_thread_base.s"),
         include_str!("../../asm/x86_64/switch_call.s"),
         include_str!("../../asm/x86_64/restore_registers.s"),
+        include_str!("../../asm/x86_64/take_registers.s"),
+        include_str!("../../asm/x86_64/return_by_jump.s"),
     )
 }
 
