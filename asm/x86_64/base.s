@@ -15,8 +15,8 @@
 //   -40    |  (padding)                         |  \  first: the suspended layout of switch.s.
 //   -48    |  rip = this routine                |   | An heir of the stack is laid out here, too.
 //   -56    |  rbp = top - 16             <- rsp |  /
-//          |  (padding, see base_switched.s)    |
-//   -96    |                           the call |
+//          |  (padding; up to -64 in a task,    |
+//   -96    |   see base_scheduled.s)   the call |
 //          +------------------------------------+
 //
 // The canonical frame address is that of the frame the *current* parent is suspended in. A control

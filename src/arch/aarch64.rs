@@ -324,6 +324,9 @@ pub(crate) unsafe extern "C" fn base_of_switched() {
     )
 }
 
+/// The same for a task. That its frames begin elsewhere was measured on x86_64 only.
+pub(crate) use base_of_switched as base_of_scheduled;
+
 /// That of a stack that is entered, and that calls an [`EntryOfEntered`](super::EntryOfEntered).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn base_of_entered() {

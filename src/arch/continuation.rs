@@ -36,16 +36,18 @@ impl Continuation {
         Self { stack_pointer: Cell::new(nowhere()), shadow: Shadow::new() }
     }
 
-    /// Lays out a stack for what [begins](Self::begin) there, however often.
+    /// Lays out a stack for what [begins](Self::begin) there, however often. What a scheduler runs may as well begin on
+    /// one that was laid out for something else, and the other way round: it is a matter of speed.
     ///
     /// # Safety
     ///
     /// `top` is 16-byte aligned and the end of a stack that nobody uses, or that the owner's predecessor leaves as
     /// it ends.
     #[inline]
-    pub(crate) unsafe fn lay_out(top: NonNull<u8>, owner: *const (), parent: ParentLink) {
+    pub(crate) unsafe fn lay_out(top: NonNull<u8>, owner: *const (), parent: ParentLink, is_scheduled: bool) {
+        let base = if is_scheduled { imp::base_of_scheduled } else { imp::base_of_switched };
         // SAFETY: the caller's word.
-        unsafe { imp::init_stack(top, owner, parent, imp::base_of_switched) };
+        unsafe { imp::init_stack(top, owner, parent, base) };
     }
 
     /// Has the next switch here call `entry`.

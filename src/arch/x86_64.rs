@@ -338,6 +338,18 @@ pub(crate) unsafe extern "sysv64" fn base_of_switched() {
     )
 }
 
+/// The same for a task, which waits in deeper frames.
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn base_of_scheduled() {
+    naked_asm!(
+        include_str!("../../asm/x86_64/base.s"),
+        include_str!("../../asm/x86_64/base_scheduled.s"),
+        include_str!("../../asm/x86_64/base_call.s"),
+        include_str!("../../asm/x86_64/resume.s"),
+        ".cfi_endproc",
+    )
+}
+
 /// That of a stack that is entered, and that calls an [`EntryOfEntered`](super::EntryOfEntered).
 #[unsafe(naked)]
 pub(crate) unsafe extern "sysv64" fn base_of_entered() {

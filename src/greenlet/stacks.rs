@@ -88,8 +88,11 @@ fn take_rested(thread: &Thread, suits: impl FnOnce(&Core) -> bool) -> Option<Sta
 #[inline]
 fn lay_out(core: &Core, stack: Stack) {
     core.stack.set(Some(stack));
+    let is_scheduled = !core.record.get().is_null();
     // SAFETY: it came from the pool; or its last user has ended, or ends and leaves it.
-    unsafe { Continuation::lay_out(stack.top(), ptr::from_ref(core).cast(), core.parent_link()) };
+    unsafe {
+        Continuation::lay_out(stack.top(), ptr::from_ref(core).cast(), core.parent_link(), is_scheduled)
+    };
 }
 
 /// Has the next switch to a greenlet that becomes active call its body, if it has a stack. Says whether it has. If that
