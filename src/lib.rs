@@ -83,6 +83,7 @@ mod arch;
 mod greenlet;
 #[cfg(any(feature = "hub", own_tls))]
 mod lock;
+mod places;
 #[cfg(test)]
 #[path = "../tests/common/random.rs"]
 mod random;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may use those before it, and nobody else.
 const ROOMS: &[&str] = &[
-    "random", "lock", "report", "spin", "time", "arch", "stack", "tls", "greenlet", "hub", "threads",
-    "timeout", "task", "sync", "queue", "pool", "os", "dns", "fs", "net", "process", "signal", "server",
+    "random", "places", "lock", "report", "spin", "time", "arch", "stack", "tls", "greenlet", "hub",
+    "threads", "timeout", "task", "sync", "queue", "pool", "os", "dns", "fs", "net", "process", "signal",
+    "server",
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -11,6 +11,7 @@ use super::core::Core;
 use super::spans::{Span, Spans};
 use super::standing::Phase;
 use super::thread::Thread;
+use crate::places::Places;
 use crate::stack::SizeClass;
 
 /// The control blocks of one thread. Blocks never move, and go away with the arena.
@@ -27,17 +28,16 @@ pub(crate) struct Arena {
 /// Blocks, and which of them are vacant.
 #[repr(C)]
 struct Chunk {
-    /// A bit for each. The last block to come back has none.
-    vacant: Cell<u64>,
+    /// Without the last block to come back.
+    vacant: Cell<Places>,
     next: Cell<Option<NonNull<Chunk>>>,
     /// Where its memory is from.
     span: NonNull<Span<Chunk>>,
     blocks: [Core; BLOCKS],
 }
 
-/// One fewer than a word has bits: the bits are in the room of the last one.
-const BLOCKS: usize = 63;
-const ALL: u64 = (1 << BLOCKS) - 1;
+/// One fewer than a set has places: the set is in the room of the last one.
+const BLOCKS: usize = Places::MOST - 1;
 
 impl Arena {
     pub(crate) const fn new() -> Self {
@@ -53,8 +53,7 @@ impl Arena {
     pub(crate) fn in_use(&self) -> usize {
         let chunks = self.chunks.borrow();
         // SAFETY: chunks stay until the arena goes.
-        let used =
-            |chunk: &NonNull<Chunk>| (ALL & !unsafe { chunk.as_ref() }.vacant.get()).count_ones() as usize;
+        let used = |chunk: &NonNull<Chunk>| BLOCKS - unsafe { chunk.as_ref() }.vacant.get().len();
         chunks.iter().map(used).sum::<usize>() - usize::from(self.last.get().is_some())
     }
 
@@ -71,13 +70,13 @@ impl Arena {
     fn take_from_chunk(&self) -> Option<NonNull<Core>> {
         // SAFETY: chunks stay until the arena goes.
         let chunk = unsafe { self.open.get()?.as_ref() };
-        let vacant = chunk.vacant.get();
-        let left = vacant & (vacant - 1);
-        chunk.vacant.set(left);
-        if left == 0 {
+        let mut vacant = chunk.vacant.get();
+        let place = vacant.take_lowest()?;
+        chunk.vacant.set(vacant);
+        if vacant.is_empty() {
             self.open.set(chunk.next.take());
         }
-        Some(NonNull::from(&chunk.blocks[vacant.trailing_zeros() as usize]))
+        Some(NonNull::from(&chunk.blocks[place]))
     }
 
     /// Any block for a new greenlet, if one is vacant. Its parent field says nothing.
@@ -101,10 +100,12 @@ impl Arena {
         // SAFETY: the block is in a chunk, by the word given to `give_back`, and that stays until the arena goes.
         let chunk = unsafe { &*Spans::<Chunk>::chunk_of(core.addr().get()) };
         let place = (core.addr().get() - chunk.blocks.as_ptr().addr()) / size_of::<Core>();
-        let others = chunk.vacant.replace(chunk.vacant.get() | 1 << place);
-        if others == 0 {
+        let mut vacant = chunk.vacant.get();
+        if vacant.is_empty() {
             chunk.next.set(self.open.replace(Some(NonNull::from(chunk))));
         }
+        vacant.insert(place);
+        chunk.vacant.set(vacant);
     }
 
     /// Makes a chunk of vacant blocks.
@@ -114,7 +115,7 @@ impl Arena {
         // Piece by piece: this may run on the smallest of stacks.
         // SAFETY: memory of this layout, which is nobody else's.
         unsafe {
-            (&raw mut (*chunk.as_ptr()).vacant).write(Cell::new(ALL));
+            (&raw mut (*chunk.as_ptr()).vacant).write(Cell::new(Places::lowest_of(BLOCKS)));
             (&raw mut (*chunk.as_ptr()).next).write(Cell::new(None));
             (&raw mut (*chunk.as_ptr()).span).write(span);
             let first = (&raw mut (*chunk.as_ptr()).blocks).cast::<Core>();

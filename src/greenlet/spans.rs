@@ -7,10 +7,12 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
+use crate::places::Places;
+
 /// A span has as many chunks as there are already, within these bounds: each begins and ends with a page that is partly
-/// lost, and what is not used yet takes no memory of the system's; and there is one word of bits for them.
+/// lost, and what is not used yet takes no memory of the system's; and there is one set of places for them.
 const SHORTEST: usize = 8;
-const LONGEST: usize = 64;
+const LONGEST: usize = Places::MOST;
 
 /// With fewer spare chunks than this there was no peak. So at the end of an epoch there is a span to be freed.
 #[cfg(feature = "hub")]
@@ -31,8 +33,7 @@ pub(crate) struct Spans<Chunk> {
 pub(crate) struct Span<Chunk> {
     start: NonNull<Chunk>,
     len: usize,
-    /// A bit for each chunk.
-    vacant: Cell<u64>,
+    vacant: Cell<Places>,
     next: Cell<Option<NonNull<Span<Chunk>>>>,
 }
 
@@ -59,14 +60,14 @@ impl<Chunk> Spans<Chunk> {
             self.spare.update(|spare| spare - span.len);
             self.least.set(self.least.get().min(self.spare.get()));
         }
-        let vacant = span.vacant.get();
-        let left = vacant & (vacant - 1);
-        span.vacant.set(left);
-        if left == 0 {
+        let mut vacant = span.vacant.get();
+        let place = vacant.take_lowest().expect("those in the list have vacant chunks");
+        span.vacant.set(vacant);
+        if vacant.is_empty() {
             self.open.set(span.next.take());
         }
-        // SAFETY: there is a bit for each chunk of the span, and this one was set.
-        (unsafe { span.start.byte_add(vacant.trailing_zeros() as usize * Self::STEP) }, first)
+        // SAFETY: places are those of the span's chunks.
+        (unsafe { span.start.byte_add(place * Self::STEP) }, first)
     }
 
     #[cold]
@@ -87,11 +88,13 @@ impl<Chunk> Spans<Chunk> {
     pub(crate) unsafe fn give_back(&self, chunk: NonNull<Chunk>, span: NonNull<Span<Chunk>>) {
         // SAFETY: a span stays while a chunk of it is in use.
         let this = unsafe { span.as_ref() };
-        let number = (chunk.addr().get() - this.start.addr().get()) / Self::STEP;
-        let others = this.vacant.replace(this.vacant.get() | 1 << number);
-        if others == 0 {
+        let place = (chunk.addr().get() - this.start.addr().get()) / Self::STEP;
+        let mut vacant = this.vacant.get();
+        if vacant.is_empty() {
             this.next.set(self.open.replace(Some(span)));
         }
+        vacant.insert(place);
+        this.vacant.set(vacant);
         if this.is_vacant() {
             self.spare.update(|spare| spare + this.len);
         }
@@ -164,7 +167,7 @@ impl<Chunk> Span<Chunk> {
         // SAFETY: the layout is of one chunk at least, and chunks have a size.
         let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
         start.expose_provenance();
-        Self { start: start.cast(), len, vacant: Cell::new(Self::all(len)), next: Cell::new(None) }
+        Self { start: start.cast(), len, vacant: Cell::new(Places::lowest_of(len)), next: Cell::new(None) }
     }
 
     fn layout(len: usize) -> Layout {
@@ -172,13 +175,8 @@ impl<Chunk> Span<Chunk> {
         Layout::from_size_align(len * step, step).expect("a few pages are not too many")
     }
 
-    /// The bits of all chunks.
-    const fn all(len: usize) -> u64 {
-        u64::MAX >> (LONGEST - len)
-    }
-
     fn is_vacant(&self) -> bool {
-        self.vacant.get() == Self::all(self.len)
+        self.vacant.get() == Places::lowest_of(self.len)
     }
 }
 

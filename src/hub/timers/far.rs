@@ -9,11 +9,12 @@
 
 use super::slots::Slots;
 use super::{At, Nanoseconds, Slot};
+use crate::places::Places;
 
 /// So many nanoseconds are a tick, as a power of two.
 const TICK_BITS: u32 = 20;
-const DIGIT_BITS: u32 = 6;
-const BUCKETS: usize = 1 << DIGIT_BITS;
+const DIGIT_BITS: u32 = Places::MOST.ilog2();
+const BUCKETS: usize = Places::MOST;
 /// Enough for whatever a deadline can be.
 const LEVELS: usize = (Nanoseconds::BITS - TICK_BITS).div_ceil(DIGIT_BITS) as usize;
 
@@ -27,7 +28,7 @@ pub(super) struct Far {
     /// All timers here are for a later tick.
     reached: u64,
     /// Which buckets there are, by level.
-    occupied: [u64; LEVELS],
+    occupied: [Places; LEVELS],
     /// The slots of their last timers, from which each links to the one that came before it.
     buckets: [[u32; BUCKETS]; LEVELS],
 }
@@ -40,7 +41,7 @@ struct Bucket {
 
 impl Default for Far {
     fn default() -> Self {
-        Self { reached: 0, occupied: [0; LEVELS], buckets: [[NONE; BUCKETS]; LEVELS] }
+        Self { reached: 0, occupied: [Places::NONE; LEVELS], buckets: [[NONE; BUCKETS]; LEVELS] }
     }
 }
 
@@ -66,7 +67,7 @@ impl Far {
     pub(super) fn insert(&mut self, slots: &mut Slots, slot: u32) {
         let Bucket { level, digit } = self.bucket_of(slots[slot].deadline);
         let previous = std::mem::replace(&mut self.buckets[level][digit], slot);
-        self.occupied[level] |= 1 << digit;
+        self.occupied[level].insert(digit);
         slots[slot].at = At(previous, NONE);
         link(slots, previous, |_, next| *next = slot);
     }
@@ -85,14 +86,15 @@ impl Far {
     fn set_last(&mut self, Bucket { level, digit }: Bucket, last: u32) {
         self.buckets[level][digit] = last;
         if last == NONE {
-            self.occupied[level] &= !(1 << digit);
+            self.occupied[level].remove(digit);
         }
     }
 
     /// The bucket that comes first.
     fn first(&self) -> Option<Bucket> {
-        let level = self.occupied.iter().position(|&buckets| buckets != 0)?;
-        Some(Bucket { level, digit: self.occupied[level].trailing_zeros() as usize })
+        let level = self.occupied.iter().position(|buckets| !buckets.is_empty())?;
+        let digit = self.occupied[level].lowest()?;
+        Some(Bucket { level, digit })
     }
 
     /// The tick at which a bucket begins.

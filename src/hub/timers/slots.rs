@@ -1,30 +1,31 @@
 //! Where timers are kept, by place.
 //!
-//! Timers that were set together end in whatever order. So each place has a bit that says whether it is vacant, and
-//! what is set next goes to neighbours again: where many are set at once, the processor finds the next place before
-//! it is asked for.
+//! Timers that were set together end in whatever order. So it is known of each place whether it is vacant, and what
+//! is set next goes to neighbours again.
 
 use std::ops::{Index, IndexMut};
 
 use super::Slot;
+use crate::places::Places;
 
 #[derive(Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
-    /// So many places each.
-    words: Vec<Word>,
-    /// The first of the words that have vacant places, linked by their `next`. It gives out what it has, from its low
-    /// end.
+    /// Which of them are vacant, so many in a row.
+    rows: Vec<Row>,
+    /// The first of the rows that have vacant places, linked by their `next`.
     open: Option<u32>,
     occupied: usize,
 }
 
-/// A bit for each place that is vacant.
 #[derive(Default)]
-struct Word {
-    vacant: u64,
+struct Row {
+    vacant: Places,
     next: Option<u32>,
 }
+
+/// How many slots are a row.
+const ROW: u32 = Places::MOST as u32;
 
 impl Slots {
     /// How many are occupied.
@@ -42,21 +43,20 @@ impl Slots {
     pub(super) fn take(&mut self) -> u32 {
         self.occupied += 1;
         let Some(open) = self.open else { return self.grow() };
-        let word = &mut self.words[open as usize];
-        let place = open * u64::BITS + word.vacant.trailing_zeros();
-        word.vacant &= word.vacant - 1;
-        if word.vacant == 0 {
-            self.open = word.next;
+        let row = &mut self.rows[open as usize];
+        let place = row.vacant.take_lowest().expect("those in the list have vacant places");
+        if row.vacant.is_empty() {
+            self.open = row.next;
         }
-        place
+        open * ROW + place as u32
     }
 
     #[cold]
     fn grow(&mut self) -> u32 {
         let place = u32::try_from(self.slots.len()).expect("fewer timers than there is memory for");
         self.slots.push(Slot::VACANT);
-        if place.is_multiple_of(u64::BITS) {
-            self.words.push(Word::default());
+        if place.is_multiple_of(ROW) {
+            self.rows.push(Row::default());
         }
         place
     }
@@ -65,12 +65,12 @@ impl Slots {
     #[inline]
     pub(super) fn remove(&mut self, place: u32) -> Slot {
         self.occupied -= 1;
-        let index = place / u64::BITS;
-        let word = &mut self.words[index as usize];
-        if word.vacant == 0 {
-            word.next = self.open.replace(index);
+        let index = place / ROW;
+        let row = &mut self.rows[index as usize];
+        if row.vacant.is_empty() {
+            row.next = self.open.replace(index);
         }
-        word.vacant |= 1 << (place % u64::BITS);
+        row.vacant.insert((place % ROW) as usize);
         let slot = &mut self[place];
         let left = *slot;
         slot.age = Slot::VACANT.age;

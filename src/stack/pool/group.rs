@@ -1,50 +1,50 @@
-//! Neighbours among the stacks of one class, and which of them wait: a bit for each in several words.
+//! Neighbours among the stacks of one class, and which of them wait: in several sets of places.
 
 use std::ptr::NonNull;
 
+use crate::places::Places;
 use crate::stack::{SizeClass, Stack};
 
 pub(super) struct Group {
     /// The low end of the first one.
     base: NonNull<u8>,
     /// Those that wait and own memory.
-    warm: u64,
+    warm: Places,
     /// Those that wait and own none.
-    cold: u64,
+    cold: Places,
     /// Those of the warm ones that nobody has wanted in this epoch.
-    unwanted: u64,
+    unwanted: Places,
 }
 
 impl Group {
     /// How many stacks are a group, or fewer at the end of a region.
-    pub(super) const STACKS: usize = u64::BITS as usize;
+    pub(super) const STACKS: usize = Places::MOST;
 
     /// So many pages a processor can look for at once.
     pub(super) const LOOKED_UP_AT_ONCE: usize = 4;
 
     /// A group of which none waits.
     pub(super) fn new(base: NonNull<u8>) -> Self {
-        Self { base, warm: 0, cold: 0, unwanted: 0 }
+        Self { base, warm: Places::NONE, cold: Places::NONE, unwanted: Places::NONE }
     }
 
     pub(super) fn has_warm(&self) -> bool {
-        self.warm != 0
+        !self.warm.is_empty()
     }
 
     pub(super) fn has_cold(&self) -> bool {
-        self.cold != 0
+        !self.cold.is_empty()
     }
 
     /// The place of the lowest warm one.
     pub(super) fn first_warm(&self) -> Option<usize> {
-        lowest(self.warm)
+        self.warm.lowest()
     }
 
     /// Takes the lowest warm one: its place.
     pub(super) fn take_warm(&mut self) -> Option<usize> {
-        let place = lowest(self.warm)?;
-        self.warm &= self.warm - 1;
-        self.unwanted &= self.warm;
+        let place = self.warm.take_lowest()?;
+        self.unwanted.retain(self.warm);
         Some(place)
     }
 
@@ -53,33 +53,30 @@ impl Group {
     pub(super) fn look_up_next(&self, class: SizeClass) {
         let mut next = self.warm;
         for _ in 0..Self::LOOKED_UP_AT_ONCE {
-            let Some(place) = lowest(next) else { return };
-            next &= next - 1;
+            let Some(place) = next.take_lowest() else { return };
             self.stack(place, class).prefetch_line(1);
         }
     }
 
     /// Takes the lowest cold one: its place.
     pub(super) fn take_cold(&mut self) -> Option<usize> {
-        let place = lowest(self.cold)?;
-        self.cold &= self.cold - 1;
-        Some(place)
+        self.cold.take_lowest()
     }
 
     pub(super) fn give_back(&mut self, place: usize) {
-        self.warm |= 1 << place;
+        self.warm.insert(place);
     }
 
     /// The stack at the place of one that waits, or did before it was taken.
     pub(super) fn stack(&self, place: usize, class: SizeClass) -> Stack {
-        // SAFETY: places come from the bits, and those from `give_back`, which is told the place of a stack. So
+        // SAFETY: places come from the sets, and those from `give_back`, which is told the place of a stack. So
         // it is a slot of the region, whose end is in the mapping, or the end of that.
         Stack::new(unsafe { self.base.add((place + 1) * class.bytes()) }, class)
     }
 
     /// How many nobody has wanted in this epoch.
     pub(super) fn unwanted(&self) -> usize {
-        self.unwanted.count_ones() as usize
+        self.unwanted.len()
     }
 
     /// In the epoch that begins, nobody has wanted those that wait.
@@ -89,13 +86,14 @@ impl Group {
 
     /// Makes the lowest warm one cold, of all or of those that nobody has wanted: its place.
     pub(super) fn chill_next(&mut self, which: Which) -> Option<usize> {
-        let place = lowest(match which {
+        let waiting = match which {
             Which::All => self.warm,
             Which::Unwanted => self.unwanted,
-        })?;
-        self.warm &= !(1 << place);
-        self.unwanted &= self.warm;
-        self.cold |= 1 << place;
+        };
+        let place = waiting.lowest()?;
+        self.warm.remove(place);
+        self.unwanted.retain(self.warm);
+        self.cold.insert(place);
         Some(place)
     }
 }
@@ -105,8 +103,4 @@ impl Group {
 pub(super) enum Which {
     All,
     Unwanted,
-}
-
-fn lowest(bits: u64) -> Option<usize> {
-    (bits != 0).then(|| bits.trailing_zeros() as usize)
 }
