@@ -40,10 +40,11 @@ def count(program, iterations, row, contestant):
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--instr-atstart=no"]
     command = [*valgrind, program, "--count", str(iterations), row, contestant]
     run = subprocess.run(command, capture_output=True, text=True)
-    collected = re.search(r"Collected : (\d+)", run.stderr)
+    # A child that could not become another program says so as well, and earlier.
+    collected = re.findall(r"Collected : (\d+)", run.stderr)
     if run.returncode != 0 or not collected:
         sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
-    return int(collected[1]) / iterations
+    return int(collected[-1]) / iterations
 
 
 main(*sys.argv[1:])
