@@ -335,25 +335,52 @@ impl Thread {
         if !CAN_UNWIND {
             return;
         }
-        let root = self.root();
-        let suspended = |core: &Core| {
-            core.standing.phase() == Phase::Active
-                && !core.standing.has(Mark::Abandoned)
-                && core.unwinder().is_none()
-                && NonNull::from(core) != root
-                && pick(core)
-        };
         // Each round ends what there is; destructors may have made more.
         loop {
             let mut place = 0;
             let mut found = false;
-            while let Some(core) = self.arena.find(&mut place, suspended) {
-                found = true;
-                unwind::unwind_for_end(core);
+            while let Some(core) = self.arena.find(&mut place, |core| self.is_left(core) && pick(core)) {
+                if let Some(core) = self.last_unwinder(core) {
+                    found = true;
+                    unwind::unwind_for_end(core);
+                }
             }
             if !found {
                 return;
             }
+        }
+    }
+
+    /// Whether a greenlet is suspended and may be continued. The root is the caller.
+    fn is_left(&self, core: &Core) -> bool {
+        core.standing.phase() == Phase::Active
+            && !core.standing.has(Mark::Abandoned)
+            && NonNull::from(core) != self.root()
+    }
+
+    /// Who has to be unwound before a suspended greenlet can come to its end: itself; or if somebody waits for it to be
+    /// unwound already, that one, or whoever waits for that. None if they wait for each other: hooks that switch away
+    /// on the way to a victim can bring that about.
+    fn last_unwinder(&self, core: NonNull<Core>) -> Option<NonNull<Core>> {
+        // SAFETY: found in use, and who unwinds somebody is alive.
+        let unwinder = |core: &NonNull<Core>| unsafe { core.as_ref() }.unwinder();
+        let mut last = core;
+        // No chain has more links than there are greenlets.
+        let mut links = 0..self.arena.in_use();
+        while let Some(next) = unwinder(&last) {
+            links.next()?;
+            last = next;
+        }
+        // SAFETY: as above.
+        self.is_left(unsafe { last.as_ref() }).then_some(last)
+    }
+
+    /// Abandons the suspended greenlets that the predicate picks and that could not be unwound.
+    fn abandon_suspended(&self, pick: impl Fn(&Core) -> bool) {
+        let mut place = 0;
+        while let Some(core) = self.arena.find(&mut place, |core| self.is_left(core) && pick(core)) {
+            // SAFETY: active, and the root runs.
+            unsafe { unwind::abandon_for_end(core) };
         }
     }
 
@@ -379,6 +406,7 @@ impl Thread {
         // std has taken its own away by now, and destructors may overflow.
         let _alternate_stack = AlternateStack::unless_present();
         self.unwind_suspended(|_| true);
+        self.abandon_suspended(|_| true);
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
         // It may have handles, and they would keep this state, which keeps the hook.
@@ -447,7 +475,8 @@ pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
 }
 
 /// Ends all greenlets that the predicate picks: those that never started first, then the
-/// suspended ones. The caller is the root, and gives up the counts of what never started.
+/// suspended ones. Those that it cannot end are never continued. The caller is the root, and gives up the counts of
+/// what never started.
 pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
@@ -460,7 +489,8 @@ pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
         life::end_unstarted(unsafe { core.as_ref() });
         counting::release(core);
     }
-    thread.unwind_suspended(pick);
+    thread.unwind_suspended(&pick);
+    thread.abandon_suspended(pick);
 }
 
 /// Unwinds every suspended greenlet of this thread, tasks included: what the end of the thread does,

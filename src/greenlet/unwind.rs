@@ -88,9 +88,35 @@ pub(crate) fn unwind_or_abandon(core: NonNull<Core>, last: bool) {
         }
     };
     if !this.is_dead() && (last || this.refs.get() == 1) {
-        this.abandon();
         // SAFETY: who is neither dead nor current is suspended.
-        unsafe { this.continuation.leak() };
+        unsafe { abandon(this) };
         Report::new(ReportKind::Abandoned, &describe(this), &error).send();
+    }
+}
+
+/// Leaves a greenlet as it is for good.
+///
+/// # Safety
+///
+/// It is suspended.
+unsafe fn abandon(this: &Core) {
+    this.abandon();
+    // SAFETY: the caller's word.
+    unsafe { this.continuation.leak() };
+}
+
+/// Abandons a suspended greenlet that [`unwind_for_end`] cannot end: it waits for one that waits for it, or nothing
+/// can be unwound in this program.
+///
+/// # Safety
+///
+/// It is suspended.
+pub(crate) unsafe fn abandon_for_end(core: NonNull<Core>) {
+    // SAFETY: what is suspended is alive.
+    let this = unsafe { core.as_ref() };
+    // SAFETY: the caller's word.
+    unsafe { abandon(this) };
+    if CAN_UNWIND {
+        Report::new(ReportKind::Abandoned, &describe(this), &KillError::Refused).send();
     }
 }

@@ -58,7 +58,7 @@ impl Drop for AtExit {
             // The body of a generator that is kept somewhere goes on with it, if only to unwind.
             return;
         }
-        // SAFETY: leaked by `create`; every greenlet that used it is unwound, or abandoned and
+        // SAFETY: leaked by `create`; every greenlet that used it has been unwound, or abandoned and
         // never continued.
         drop(unsafe { Box::from_raw(hub.as_ptr()) });
     }

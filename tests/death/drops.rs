@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use greenlet::{Greenlet, Raised, State, SwitchError};
 
@@ -231,6 +232,44 @@ fn who_is_unwound_at_the_end_of_its_thread_can_switch_to_nobody_however_often_it
     .join()
     .unwrap();
     assert_eq!(told.iter().collect::<Vec<_>>(), [true; 3]);
+}
+
+#[test]
+fn two_who_wait_for_each_other_to_be_unwound_are_left_alone_when_their_thread_ends() {
+    let held = Arc::new(());
+    let guards = [held.clone(), held.clone()];
+    std::thread::spawn(move || {
+        let [of_victim, of_killer] = guards;
+        let killer = Rc::new(RefCell::new(None::<Greenlet>));
+        let its_killer = killer.clone();
+        let victim = Greenlet::new(move |()| {
+            let _held = of_victim;
+            let root = Greenlet::<()>::root();
+            let _ = catch_unwind(AssertUnwindSafe(|| root.switch(())));
+            let killer = its_killer.take().unwrap();
+            let target = killer.clone();
+            greenlet::trace::set(move |event| {
+                // On the killer's stack, before it learns that it is to end.
+                if event.target() == &target {
+                    greenlet::trace::clear();
+                    root.switch(());
+                }
+            });
+            let _ = killer.kill();
+        });
+        victim.switch(());
+        let its_victim = victim.clone();
+        let last = Greenlet::new(move |()| {
+            let _held = of_killer;
+            let _ = its_victim.kill();
+        });
+        killer.replace(Some(last.clone()));
+        last.switch(());
+        std::mem::forget([victim, last]);
+    })
+    .join()
+    .unwrap();
+    assert_eq!(Arc::strong_count(&held), 3);
 }
 
 /// Is refused, because what it is for was abandoned.

@@ -1,11 +1,13 @@
 //! Other threads, and the end of a thread.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::mpsc;
 
 use greenlet::hub::HubHandle;
 use greenlet::sync::{Event, Mutex};
-use greenlet::{sleep, spawn, spawn_later, yield_now};
+use greenlet::{Greenlet, sleep, spawn, spawn_later, yield_now};
 
 use crate::{FOREVER, MS, reports};
 
@@ -42,9 +44,9 @@ fn a_handle_to_an_ended_hub_refuses() {
 
 #[test]
 fn parked_tasks_are_unwound_when_their_thread_ends() {
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        struct Tell(std::sync::mpsc::Sender<u32>);
+        struct Tell(mpsc::Sender<u32>);
         impl Drop for Tell {
             fn drop(&mut self) {
                 self.0.send(1).unwrap();
@@ -81,15 +83,46 @@ fn a_task_that_catches_its_kill_and_waits_again_does_not_keep_its_thread_alive()
 }
 
 #[test]
+fn who_waits_on_its_way_out_ends_before_its_hub_whoever_kills_it() {
+    /// Tells, as it goes, whether the first one is dead by then.
+    struct Tell([Greenlet<()>; 2], mpsc::Sender<bool>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            self.1.send(self.0[0].is_dead()).unwrap();
+        }
+    }
+    thread_local! {
+        static TELL: RefCell<Option<Tell>> = const { RefCell::new(None) };
+    }
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        let root = Greenlet::<()>::root();
+        let victim = Greenlet::new(move |()| {
+            let _ = catch_unwind(AssertUnwindSafe(|| root.switch(())));
+            sleep(FOREVER);
+        });
+        let also_victim = victim.clone();
+        // The hub knows nothing of this one.
+        let killer = Greenlet::new(move |()| _ = also_victim.kill());
+        // Before there is a hub, so that this goes after it.
+        TELL.set(Some(Tell([victim.clone(), killer.clone()], sender)));
+        victim.switch(());
+        drop(spawn(move || killer.switch(())));
+        yield_now();
+    });
+    assert!(receiver.recv().unwrap());
+}
+
+#[test]
 fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
-    struct SpawnOnDrop(std::sync::mpsc::Sender<()>);
+    struct SpawnOnDrop(mpsc::Sender<()>);
     impl Drop for SpawnOnDrop {
         fn drop(&mut self) {
             let sender = self.0.clone();
             assert!(spawn(move || drop(sender)).join().unwrap_err().is_not_started());
         }
     }
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     on_a_thread(move || {
         let (parked, unstarted) = (SpawnOnDrop(sender.clone()), SpawnOnDrop(sender));
         drop(spawn(move || {
@@ -104,14 +137,14 @@ fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
 
 #[test]
 fn destructors_that_run_as_the_thread_ends_use_what_is_free_as_often_as_they_like() {
-    struct CountOnDrop(Mutex<u32>, std::sync::mpsc::Sender<u32>);
+    struct CountOnDrop(Mutex<u32>, mpsc::Sender<u32>);
     impl Drop for CountOnDrop {
         fn drop(&mut self) {
             (0..1000).for_each(|_| *self.0.lock() += 1);
             self.1.send(*self.0.lock()).unwrap();
         }
     }
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     on_a_thread(move || {
         let unstarted = CountOnDrop(Mutex::new(0), sender);
         drop(spawn(move || drop(unstarted)));
@@ -121,7 +154,7 @@ fn destructors_that_run_as_the_thread_ends_use_what_is_free_as_often_as_they_lik
 
 #[test]
 fn a_task_that_was_to_start_later_is_dropped_when_its_thread_ends() {
-    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let (sender, receiver) = mpsc::channel::<()>();
     on_a_thread(move || {
         drop(spawn(|| {
             let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
