@@ -23,7 +23,7 @@ pub(super) struct Words {
     pub(super) slow: Cell<*const Core>,
     /// How many of each kind of [`Hold`] there are, in [units](Hold::unit). They need not end in the order
     /// in which they began: who unwinds somebody may be unwound by a third one meanwhile.
-    holds: Cell<u32>,
+    holds: Cell<u64>,
     /// What the floors above keep here.
     kept: [Cell<*const ()>; 2],
 }
@@ -141,12 +141,13 @@ pub(crate) fn keep(what: Kept, pointer: *const ()) {
 }
 
 impl Hold {
-    /// What one of this kind counts for: calls in callbacks are in the lower half.
-    const fn unit(self) -> u32 {
+    /// What one of this kind counts for: calls in callbacks are in the lower half. Either may be as many as there
+    /// are stacks.
+    const fn unit(self) -> u64 {
         match self {
             Self::Nothing => 0,
             Self::Callback => 1,
-            Self::Destructors => 1 << 16,
+            Self::Destructors => 1 << 32,
         }
     }
 }
@@ -201,5 +202,22 @@ pub(crate) struct Held(Hold);
 impl Drop for Held {
     fn drop(&mut self) {
         with(|words| words.holds.set(words.holds.get() - self.0.unit()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_holds_of_one_kind_are_not_taken_for_the_other_kind_or_none() {
+        let many = 1 << 16;
+        let destructors: Vec<_> = (0..=many).map(|_| hold(Hold::Destructors)).collect();
+        assert!(held() == Hold::Destructors);
+        drop(destructors);
+        let callbacks: Vec<_> = (0..=many).map(|_| hold(Hold::Callback)).collect();
+        assert!(held() == Hold::Callback);
+        drop(callbacks);
+        assert!(held() == Hold::Nothing);
     }
 }
