@@ -1,4 +1,5 @@
-//! Refuses targets that there is no assembly for, in a sentence instead of a hundred errors.
+//! Refuses targets that there is no assembly for, in a sentence instead of a hundred errors; and processors with more
+//! registers than the assembly can name.
 //!
 //! The assembly itself needs no build step: `src/arch/` includes the routines of the target's
 //! folder below `asm/` into the code that uses them.
@@ -7,11 +8,28 @@
 //! `src/arch/sanitizer/` is chosen by it.
 
 use std::env;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// The sanitizers that have to be told of switches.
 const SANITIZERS: [&str; 2] = ["address", "thread"];
 
 const SUPPORTED: &str = "x86_64 and aarch64 on Linux, macOS and the BSDs, with 64-bit pointers";
+
+/// Keeps so many words that all registers are in use.
+const CROWDED: &str = "
+    #![no_std]
+    #![crate_type = \"lib\"]
+    pub fn reverse(words: &mut [u64; 32]) {
+        let mut kept = [0; 32];
+        for (kept, word) in kept.iter_mut().zip(words.iter()) {
+            *kept = unsafe { core::ptr::read_volatile(word) };
+        }
+        for (kept, word) in kept.iter().rev().zip(words.iter_mut()) {
+            unsafe { core::ptr::write_volatile(word, *kept) };
+        }
+    }
+";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -22,6 +40,13 @@ fn main() {
     if !(arch && has("TARGET_FAMILY", "unix") && cfg("TARGET_POINTER_WIDTH") == "64") {
         let name = env::var("TARGET").unwrap_or_default();
         println!("cargo::error=greenlet does not support the target {name}. Supported are {SUPPORTED}.");
+    }
+    if cfg("TARGET_ARCH") == "x86_64" && uses_apx() {
+        println!(
+            "cargo::error=greenlet cannot be built for processors with APX yet: the compiler would keep values in \
+             their registers r16 to r31 across a switch, and inline assembly has no way to say that it changes them. \
+             Build with RUSTFLAGS=\"... -C target-feature=-apxf\"."
+        );
     }
     let values = SANITIZERS.map(|name| format!("{name:?}")).join(", ");
     println!("cargo::rustc-check-cfg=cfg(greenlet_sanitizer, values(none(), {values}))");
@@ -38,4 +63,27 @@ fn main() {
     if known && cfg("SANITIZE").is_empty() && env::var_os("CARGO_FEATURE_OWN_TLS").is_some() {
         println!("cargo::rustc-cfg=own_tls");
     }
+}
+
+/// Whether what is compiled by these flags uses the registers r16 to r31. No `cfg` tells.
+fn uses_apx() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    // Nothing else brings them, and few builds need to look.
+    (flags.contains("target-cpu") || flags.contains("apxf"))
+        && assembly(CROWDED, &flags).is_some_and(|assembly| assembly.contains("r16"))
+}
+
+/// What a source is compiled to by these flags, unless that fails.
+fn assembly(source: &str, flags: &str) -> Option<String> {
+    let mut compiler = Command::new(env::var_os("RUSTC")?)
+        .args(["-", "-O", "--emit=asm", "-o", "-", "--target", &env::var("TARGET").ok()?])
+        .args(flags.split('\x1f'))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    compiler.stdin.take()?.write_all(source.as_bytes()).ok()?;
+    let output = compiler.wait_with_output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
