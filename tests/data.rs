@@ -73,6 +73,60 @@ fn local_data_that_destructors_of_local_data_make_is_dropped_with_it() {
 }
 
 #[test]
+fn local_data_of_one_that_is_killed_or_panics_is_dropped_on_it_too() {
+    struct Look(Rc<Cell<Option<u64>>>);
+    impl Drop for Look {
+        fn drop(&mut self) {
+            self.0.set(Some(Greenlet::<()>::current().id()));
+        }
+    }
+    greenlet::local! {
+        static LOOK: Cell<Option<Look>> = Cell::default();
+    }
+    for kill in [true, false] {
+        let (main, dropped_on) = (Greenlet::<()>::current(), Rc::new(Cell::new(None)));
+        let g = Greenlet::<()>::new({
+            let dropped_on = dropped_on.clone();
+            move |()| {
+                LOOK.with(|look| look.set(Some(Look(dropped_on))));
+                main.switch(());
+                std::panic::resume_unwind(Box::new("error"));
+            }
+        });
+        g.switch(());
+        if kill {
+            g.kill().unwrap();
+        } else {
+            assert!(g.try_switch(()).is_err());
+        }
+        assert_eq!(dropped_on.get(), Some(g.id()), "the handle g still exists; kill: {kill}");
+    }
+}
+
+#[test]
+fn local_data_that_panics_as_it_is_dropped_keeps_no_other_data() {
+    struct Rude;
+    impl Drop for Rude {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("rude"));
+        }
+    }
+    greenlet::local! {
+        static RUDE: Rude = Rude;
+    }
+    let log = Log::default();
+    let g = Greenlet::<()>::new({
+        let log = log.clone();
+        move |()| {
+            NOTES.with(|notes| notes.borrow_mut().push(Note("older", log)));
+            RUDE.with(|_| ());
+        }
+    });
+    g.switch(());
+    assert_eq!(*log.borrow(), ["older Running"], "the handle g still exists");
+}
+
+#[test]
 fn local_data_of_a_root_is_dropped_at_the_end_of_its_thread_whoever_has_handles() {
     type Told = std::sync::mpsc::Sender<&'static str>;
     struct Tell(Told);
