@@ -353,3 +353,18 @@ fn weak_handles_may_outlive_the_thread_of_their_greenlet() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn a_clone_of_a_weak_handle_may_outlive_it_and_the_thread_of_their_greenlet() {
+    thread_local! {
+        static WEAK: RefCell<Option<WeakGreenlet>> = const { RefCell::new(None) };
+    }
+    std::thread::spawn(|| {
+        WEAK.with_borrow_mut(|weak| {
+            let first = Greenlet::<()>::new(|()| ()).downgrade();
+            *weak = Some(first.clone());
+        });
+    })
+    .join()
+    .unwrap();
+}

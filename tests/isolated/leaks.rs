@@ -217,6 +217,21 @@ fn memory_stays_flat_while_threads_use_greenlets_as_their_locals_are_destroyed()
     });
 }
 
+#[test]
+fn memory_stays_flat_while_threads_use_weak_handles() {
+    passes("leaks::memory_stays_flat_while_threads_use_weak_handles", || {
+        assert_flat(CYCLES / 100, |count| {
+            for _ in 0..count {
+                let thread = std::thread::spawn(|| {
+                    let g = Greenlet::<()>::new(|()| ());
+                    drop(g.downgrade());
+                });
+                thread.join().unwrap();
+            }
+        });
+    });
+}
+
 /// How much address space the process may have. Returns what was allowed before.
 pub(crate) fn limit_address_space(limit: libc::rlim_t) -> libc::rlim_t {
     // SAFETY: the structure is filled in before it is used.
