@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use greenlet::{Greenlet, GreenletExit, State, SwitchError};
+use greenlet::{Greenlet, GreenletExit, Raised, State, SwitchError};
 
 use crate::{counter, guard, suspended_with};
 
@@ -145,8 +145,8 @@ fn a_throw_that_passes_through_an_unstarted_greenlet_keeps_no_ancestor_while_it_
     assert_eq!(dropped.get(), 1, "that was the last handle");
 }
 
-#[test]
-fn an_error_may_pass_a_parent_whose_destructor_lets_go_of_the_rest_of_the_way() {
+/// Has an error come from `g`, for a parent whose destructor lets go of the rest of the way.
+fn error_on_a_way_that_goes(error_from: impl FnOnce(&Greenlet) -> Result<(), Raised>) {
     let main = Greenlet::<()>::current();
     let ((guard, dropped), heard) = (guard(), counter());
     let grandparent = {
@@ -165,6 +165,19 @@ fn an_error_may_pass_a_parent_whose_destructor_lets_go_of_the_rest_of_the_way() 
     *slot.borrow_mut() = Some(g.clone());
     // The error ends the parent, whose destructor makes it, and the grandparent, unreferenced. The
     // grandparent is the next on the way all the same.
-    g.try_switch(()).unwrap();
+    error_from(&g).unwrap();
     assert_eq!((heard.get(), dropped.get()), (1, 1));
+}
+
+#[test]
+fn an_error_may_pass_a_parent_whose_destructor_lets_go_of_the_rest_of_the_way() {
+    error_on_a_way_that_goes(|g| g.try_switch(()));
+}
+
+#[test]
+fn a_throw_at_a_dead_greenlet_may_pass_such_a_parent_too() {
+    error_on_a_way_that_goes(|g| {
+        g.kill().unwrap();
+        g.try_throw("error")
+    });
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use greenlet::{Greenlet, GreenletExit, KillError, State};
 
-use crate::{counter, guard, suspended_with};
+use crate::{as_local_data_goes, counter, guard, suspended_with};
 
 #[test]
 fn kill_runs_the_destructors_and_returns_to_the_killer() {
@@ -91,6 +91,19 @@ fn a_killer_stands_in_for_the_parent_while_it_waits() {
     };
     killer.switch(());
     assert!(seen.get());
+}
+
+#[test]
+fn who_is_killed_as_its_local_data_goes_gives_control_back_to_the_killer() {
+    let main = Greenlet::<u32>::current();
+    let parent = Greenlet::<u32>::new(|_| unreachable!("its child's result is the killer's"));
+    let victim = Greenlet::<u32>::builder().parent(&parent).build(move |n| {
+        as_local_data_goes(move || drop(main.try_switch(7)));
+        n
+    });
+    assert_eq!(victim.switch(1), 7, "it has returned, and waits in a destructor");
+    victim.kill().unwrap();
+    assert_eq!((victim.state(), parent.state()), (State::Dead, State::Unstarted));
 }
 
 #[test]

@@ -29,6 +29,23 @@ fn guard() -> (Dropped, Rc<Cell<u32>>) {
     (Dropped(dropped.clone()), dropped)
 }
 
+/// Calls a function when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// Has a function called as the local data of the current greenlet is dropped.
+fn as_local_data_goes(f: impl FnMut() + 'static) {
+    greenlet::local! {
+        static LOCAL: Cell<Option<OnDrop<Box<dyn FnMut()>>>> = Cell::default();
+    }
+    LOCAL.with(|local| local.set(Some(OnDrop(Box::new(f)))));
+}
+
 /// A greenlet that holds something while it waits for one switch from here, and ends with it.
 fn suspended_with(held: impl Sized + 'static) -> Greenlet {
     let maker = Greenlet::current();
