@@ -1,6 +1,7 @@
 //! Trace hooks.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -222,6 +223,26 @@ fn a_value_that_a_panic_of_a_hook_replaces_is_dropped() {
 }
 
 #[test]
+fn a_value_for_a_killer_that_a_panic_of_a_hook_replaces_is_dropped_once() {
+    type Value = Option<Rc<()>>;
+    for returns in [false, true] {
+        let (main, value) = (Greenlet::<Value>::current(), Rc::new(()));
+        let g = Greenlet::<Value>::new({
+            let held = Some(value.clone());
+            move |_| {
+                assert!(main.try_switch(None).unwrap_err().is_exit());
+                trace::set(|_| std::panic::resume_unwind(Box::new("hook")));
+                if returns { held } else { main.switch(held) }
+            }
+        });
+        g.switch(None);
+        let killed = catch_unwind(AssertUnwindSafe(|| g.kill()));
+        assert!(!matches!(killed, Ok(Ok(()))), "the panic is there in its place");
+        assert_eq!((Rc::strong_count(&value), g.is_dead()), (1, returns));
+    }
+}
+
+#[test]
 fn a_kill_of_a_greenlet_without_a_body_is_told_to_nobody() {
     let g = Greenlet::<()>::without_body();
     assert_eq!(traced(|| g.kill().unwrap()), []);
@@ -259,6 +280,24 @@ fn a_global_hook_is_told_of_switches_on_threads_that_ran_before_it_was_set() {
     assert_eq!(seen.recv().unwrap(), Switch);
     thread.join().unwrap();
     trace::clear_global();
+}
+
+#[test]
+fn the_hook_of_a_thread_is_told_of_what_is_unwound_at_its_end() {
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let main = Greenlet::<()>::current();
+        let g = Greenlet::new(move |()| main.switch(()));
+        g.switch(());
+        trace::set(move |event| {
+            // It keeps g until then.
+            let target = if *event.target() == g { "g" } else { "main" };
+            sender.send((event.kind(), target)).unwrap();
+        });
+    })
+    .join()
+    .unwrap();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [(Throw, "g"), (Switch, "main")]);
 }
 
 #[test]

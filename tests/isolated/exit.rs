@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use greenlet::context::Key;
-use greenlet::{Generator, Greenlet, SwitchError, Yielder};
+use greenlet::{Generator, Greenlet, SwitchError, Yielder, trace};
 
 use crate::{isolated, stderr};
 
@@ -263,6 +263,21 @@ fn a_panic_in_a_destructor_of_local_data_is_reported_and_the_result_goes_on() {
         let report = format!("greenlet 1, being dropped: the greenlet panicked: {data}");
         assert_eq!(said.matches(&report).count(), 1, "{said}");
     }
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_hook_as_its_thread_ends_is_reported_and_goes_no_further() {
+    let case = "exit::a_panic_in_a_destructor_of_a_hook_as_its_thread_ends_is_reported_and_goes_no_further";
+    let output = isolated(case, || {
+        let thread = std::thread::spawn(|| {
+            let held = Panics("hook");
+            trace::set(move |_| _ = &held);
+        });
+        thread.join().unwrap();
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("greenlet 0, being dropped: the greenlet panicked: hook"), "{said}");
 }
 
 #[test]
