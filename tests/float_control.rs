@@ -84,6 +84,26 @@ fn what_a_greenlet_sets_is_neither_seen_by_others_nor_left_behind() {
 }
 
 #[test]
+fn what_it_has_set_last_is_in_force_when_it_goes_on() {
+    let _put_back = PutBack;
+    let main = Greenlet::<()>::current();
+    let modes = [UP, NEAREST, UP];
+    let g = Greenlet::<()>::builder().own_float_control().build(move |()| {
+        for mode in modes {
+            set_rounding(mode);
+            main.switch(());
+            assert_eq!(rounding(), mode);
+        }
+    });
+    for _ in modes {
+        g.switch(());
+        assert_eq!(rounding(), NEAREST);
+    }
+    g.switch(());
+    assert!(g.is_dead());
+}
+
+#[test]
 fn it_starts_with_the_words_of_whoever_starts_it() {
     let _put_back = PutBack;
     let seen = Rc::new(Cell::new(NEAREST));
