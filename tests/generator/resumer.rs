@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::catch_unwind;
 use std::rc::Rc;
 
-use greenlet::context::Key;
+use greenlet::context::{Context, Key};
 use greenlet::{Generator, Greenlet, Raised, Step, Yielder};
 
 #[test]
@@ -63,6 +63,24 @@ fn its_body_runs_as_whoever_resumes_it() {
     assert_eq!(look(), (root.id(), Some("red"), 2));
     blue.switch(());
     assert!(blue.is_dead());
+}
+
+#[test]
+fn a_context_that_its_body_runs_in_gives_way_to_the_old_one_where_it_began() {
+    static COLOUR: Key<&str> = Key::new();
+    COLOUR.set("red");
+    let red = Context::current();
+    COLOUR.set("blue");
+    let mut generator = Generator::new(move |yielder, ()| red.run(|| yielder.yield_(())));
+    assert_eq!(generator.next(), Some(()));
+    assert_eq!(COLOUR.get(), Some("red"));
+    let other = Greenlet::<()>::new(move |()| {
+        COLOUR.set("green");
+        assert_eq!(generator.next(), None);
+        assert_eq!(COLOUR.get(), Some("green"));
+    });
+    other.switch(());
+    assert_eq!(COLOUR.get(), Some("blue"));
 }
 
 #[test]

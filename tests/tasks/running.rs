@@ -5,6 +5,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use greenlet::context::{Context, Key};
 use greenlet::sync::Event;
 use greenlet::{Greenlet, Timeout, idle, join_all, sleep, sleep_until, spawn, spawn_later, yield_now};
 
@@ -215,10 +216,20 @@ fn a_builder_names_what_starts_later() {
 
 #[test]
 fn a_task_starts_with_the_context_of_its_spawner_as_it_was_then() {
-    static REQUEST: greenlet::context::Key<u32> = greenlet::context::Key::new();
+    static REQUEST: Key<u32> = Key::new();
     REQUEST.set(7);
     let seen = spawn(|| REQUEST.get());
     REQUEST.set(8);
+    assert_eq!(seen.join().unwrap(), Some(7));
+}
+
+#[test]
+fn a_task_that_is_given_a_context_starts_with_it_and_not_with_that_of_its_spawner() {
+    static REQUEST: Key<u32> = Key::new();
+    REQUEST.set(7);
+    let seven = Context::current();
+    REQUEST.set(8);
+    let seen = Greenlet::builder().context(seven).spawn(|| REQUEST.get());
     assert_eq!(seen.join().unwrap(), Some(7));
 }
 
