@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
 
 use greenlet::trace::{self, EventKind};
-use greenlet::{Greenlet, GreenletExit, KillError, State, WeakGreenlet};
+use greenlet::{Greenlet, GreenletExit, KillError, ParentError, State, WeakGreenlet};
 
 use crate::{Log, OnDrop};
 
@@ -236,6 +236,16 @@ fn a_refused_parent_leaves_the_old_link_and_a_dead_greenlet_may_change_its_own()
     assert_eq!(dead.switch(1), 1, "to main, as before");
     dead.set_parent(&other).unwrap();
     assert_eq!(dead.switch(1), 2);
+}
+
+// 14
+#[test]
+fn a_refused_parent_leaves_the_link_to_an_old_one_that_is_not_the_root() {
+    let old = Greenlet::<()>::new(|()| ());
+    let g = Greenlet::<()>::builder().parent(&old).build(|()| ());
+    let child = Greenlet::<()>::builder().parent(&g).build(|()| ());
+    assert_eq!(g.set_parent(&child), Err(ParentError::Cycle));
+    assert_eq!(g.parent::<()>(), Some(old));
 }
 
 // 15

@@ -91,8 +91,8 @@
 //! 14. cycles, roots, parents of the dead:
 //!     death: `set_parent_refuses_cycles_and_roots`; test_greenlet: `a_parent_that_descends_...`; corners
 //! 15. what is per greenlet: handlers of panics:
-//!     test_greenlet: `what_one_greenlet_handles_...`; test_cpp; corners. Control words are the thread's,
-//!     see `docs/limits.md`
+//!     test_greenlet: `what_one_greenlet_handles_...`; test_cpp; corners. Control words, for a greenlet
+//!     that asks for its own: float_control: `what_a_greenlet_sets_is_neither_...`
 //! - active to the last destructor; any sender; own stacks: corners
 //! - a hook that switches: trace: `a_hook_may_switch_...`; test_greenlet: `a_hook_that_switches_within_...`
 //! - a stack is refused: isolated/leaks: `a_greenlet_that_cannot_have_a_stack_...`
