@@ -29,6 +29,8 @@ pub(crate) enum Mark {
     Furnished = 1 << 5,
     /// Its thread has ended.
     Orphaned = 1 << 6,
+    /// A callback of the floor above runs on its stack.
+    CalledUpon = 1 << 7,
 }
 
 /// A phase in the low bits, marks in the others.

@@ -5,6 +5,7 @@
 //! goes away with the last control block that a forgotten handle keeps.
 
 use std::cell::{Cell, RefCell};
+use std::iter;
 use std::ptr::{self, NonNull};
 
 use super::arena::Arena;
@@ -340,10 +341,8 @@ impl Thread {
             let mut place = 0;
             let mut found = false;
             while let Some(core) = self.arena.find(&mut place, |core| self.is_left(core) && pick(core)) {
-                if let Some(core) = self.last_unwinder(core) {
-                    found = true;
-                    unwind::unwind_for_end(core);
-                }
+                found = true;
+                self.unwind_on_the_way_to(core);
             }
             if !found {
                 return;
@@ -358,29 +357,20 @@ impl Thread {
             && NonNull::from(core) != self.root()
     }
 
-    /// Who has to be unwound before a suspended greenlet can come to its end: itself; or if somebody waits for it to be
-    /// unwound already, that one, or whoever waits for that. None if they wait for each other: hooks that switch away
-    /// on the way to a victim can bring that about.
-    fn last_unwinder(&self, core: NonNull<Core>) -> Option<NonNull<Core>> {
+    /// Unwinds a suspended greenlet. If somebody waits for it to be unwound already, that one comes first, or
+    /// whoever waits for that.
+    fn unwind_on_the_way_to(&self, core: NonNull<Core>) {
         // SAFETY: found in use, and who unwinds somebody is alive.
-        let unwinder = |core: &NonNull<Core>| unsafe { core.as_ref() }.unwinder();
-        let mut last = core;
-        // No chain has more links than there are greenlets.
-        let mut links = 0..self.arena.in_use();
-        while let Some(next) = unwinder(&last) {
-            links.next()?;
-            last = next;
-        }
-        // SAFETY: as above.
-        self.is_left(unsafe { last.as_ref() }).then_some(last)
-    }
-
-    /// Abandons the suspended greenlets that the predicate picks and that could not be unwound.
-    fn abandon_suspended(&self, pick: impl Fn(&Core) -> bool) {
-        let mut place = 0;
-        while let Some(core) = self.arena.find(&mut place, |core| self.is_left(core) && pick(core)) {
-            // SAFETY: active, and the root runs.
-            unsafe { unwind::abandon_for_end(core) };
+        let unwinder = |core: NonNull<Core>| unsafe { core.as_ref() }.unwinder();
+        let up = |core: &NonNull<Core>| unwinder(*core).filter(|unwinder| *unwinder != self.root());
+        let chain = || iter::successors(Some(core), up);
+        // If they wait for each other, two who go along the chain at different speeds meet.
+        let met = chain().step_by(2).zip(chain()).skip(1).find(|(fast, slow)| fast == slow);
+        let first = met.map(|(fast, _)| fast).or_else(|| chain().last()).unwrap_or(core);
+        match unwinder(first) {
+            None => unwind::unwind_for_end(first),
+            // SAFETY: who waits is suspended, and is not the root.
+            Some(_) => unsafe { unwind::abandon_for_end(first) },
         }
     }
 
@@ -406,7 +396,6 @@ impl Thread {
         // std has taken its own away by now, and destructors may overflow.
         let _alternate_stack = AlternateStack::unless_present();
         self.unwind_suspended(|_| true);
-        self.abandon_suspended(|_| true);
         // SAFETY: the root lives until it is released below.
         life::end_locals(unsafe { root.as_ref() });
         // It may have handles, and they would keep this state, which keeps the hook.
@@ -475,8 +464,7 @@ pub(crate) fn for_each(mut look: impl FnMut(&Core)) {
 }
 
 /// Ends all greenlets that the predicate picks: those that never started first, then the
-/// suspended ones. Those that it cannot end are never continued. The caller is the root, and gives up the counts of
-/// what never started.
+/// suspended ones. The caller is the root, and gives up the counts of what never started.
 pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
     // SAFETY: the current greenlet is alive.
     let thread = unsafe { current().as_ref() }.thread();
@@ -489,8 +477,7 @@ pub(crate) fn end_all(pick: impl Fn(&Core) -> bool) {
         life::end_unstarted(unsafe { core.as_ref() });
         counting::release(core);
     }
-    thread.unwind_suspended(&pick);
-    thread.abandon_suspended(pick);
+    thread.unwind_suspended(pick);
 }
 
 /// Unwinds every suspended greenlet of this thread, tasks included: what the end of the thread does,

@@ -105,8 +105,8 @@ unsafe fn abandon(this: &Core) {
     unsafe { this.continuation.leak() };
 }
 
-/// Abandons a suspended greenlet that [`unwind_for_end`] cannot end: it waits for one that waits for it, or nothing
-/// can be unwound in this program.
+/// Abandons a suspended greenlet that somebody waits for already who cannot be unwound first: the caller, or one that
+/// it waits for itself.
 ///
 /// # Safety
 ///
@@ -116,7 +116,5 @@ pub(crate) unsafe fn abandon_for_end(core: NonNull<Core>) {
     let this = unsafe { core.as_ref() };
     // SAFETY: the caller's word.
     unsafe { abandon(this) };
-    if CAN_UNWIND {
-        Report::new(ReportKind::Abandoned, &describe(this), &KillError::Refused).send();
-    }
+    Report::new(ReportKind::Abandoned, &describe(this), &KillError::Refused).send();
 }

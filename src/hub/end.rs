@@ -4,7 +4,7 @@ use std::ptr;
 
 use super::{ENDED, Fiber, FiberState, Hub};
 use crate::greenlet::core::Core;
-use crate::greenlet::standing::Phase;
+use crate::greenlet::standing::{Mark, Phase};
 use crate::greenlet::tag::Tag;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Kept};
@@ -23,7 +23,8 @@ impl Hub {
         // Dropped where nothing is borrowed: a timer may own anything.
         let timers = self.timers.take();
         drop(timers);
-        let known = |core: &Core| !core.record.get().is_null();
+        // One that is about to end has no record any more, and may have been left in a callback.
+        let known = |core: &Core| !core.record.get().is_null() || core.standing.has(Mark::CalledUpon);
         greenlet_thread::for_each(|core| {
             // SAFETY: the record lives as long as its greenlet.
             if let Some(fiber) = unsafe { core.record.get().cast::<Fiber>().as_ref() }
@@ -58,7 +59,7 @@ impl Drop for AtExit {
             // The body of a generator that is kept somewhere goes on with it, if only to unwind.
             return;
         }
-        // SAFETY: leaked by `create`; every greenlet that used it has been unwound, or abandoned and
+        // SAFETY: leaked by `create`; every greenlet that used it has been unwound, or abandoned and is
         // never continued.
         drop(unsafe { Box::from_raw(hub.as_ptr()) });
     }

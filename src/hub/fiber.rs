@@ -8,8 +8,8 @@ use super::interrupts::Interrupts;
 use super::{Cause, Hub, Interrupt};
 use crate::greenlet::core::Core;
 use crate::greenlet::counting::{Kept, keep};
+use crate::greenlet::stacks;
 use crate::greenlet::standing::{Mark, Phase};
-use crate::greenlet::{stacks, words};
 use crate::stack::StackError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +221,6 @@ impl Fiber {
         let (core, call) = (self.core, hub.on_unrun.get().expect("whoever spawns has said what to call"));
         // SAFETY: by the word of `on_unrun`; the hub's count is given up, and this record not used
         // any more.
-        words::without_waiting(|| unsafe { call(core, why) });
+        hub.call_back(|| unsafe { call(core, why) });
     }
 }

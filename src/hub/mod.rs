@@ -91,7 +91,7 @@ use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
 use crate::greenlet::core::Core;
-use crate::greenlet::standing::Phase;
+use crate::greenlet::standing::{Mark, Phase};
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Hold, Kept};
@@ -509,7 +509,29 @@ impl Hub {
                 fiber.state.set(FiberState::Running);
                 return Some(next);
             }
+            // It was left in a callback, and comes back from there to be unwound.
+            if self.shutting_down.get() {
+                return None;
+            }
         }
+    }
+
+    /// Calls what must not wait, for somebody who is not the current greenlet. It may go away by hand, though, and
+    /// come back as late as at the end of the hub, which looks for the mark.
+    fn call_back(&self, call: impl FnOnce()) {
+        struct Unmark<'a>(&'a Core);
+        impl Drop for Unmark<'_> {
+            fn drop(&mut self) {
+                self.0.standing.set(Mark::CalledUpon, false);
+            }
+        }
+        // SAFETY: what is current is alive as long as this runs on its stack.
+        let me = unsafe { greenlet_thread::current().as_ref() };
+        let _unmark = (!me.standing.has(Mark::CalledUpon)).then(|| {
+            me.standing.set(Mark::CalledUpon, true);
+            Unmark(me)
+        });
+        words::without_waiting(call);
     }
 
     /// Called by the body of a spawned greenlet when it is about to return: whoever is next in the
@@ -535,6 +557,7 @@ impl Hub {
             // SAFETY: it is ready, has a stack if it needs one, and nothing runs between here and the
             // end of this body.
             Some(next) => unsafe { life::succeed_current(next.as_ref().core()) },
+            None if is_unwound() => {}
             None => self.loop_exit().resume(),
         }
     }

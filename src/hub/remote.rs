@@ -18,7 +18,6 @@ use slab::Slab;
 use super::embed::Sleeper;
 use super::poller::Waker;
 use super::{Fiber, Hub, existing};
-use crate::greenlet::words;
 use crate::lock::lock;
 
 /// After a flood of posts, memory for so many is kept.
@@ -141,7 +140,7 @@ impl Remote {
         for post in posts.drain(..) {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
-                Post::Call(call) => words::without_waiting(|| call(hub)),
+                Post::Call(call) => hub.call_back(|| call(hub)),
             }
         }
         posts.shrink_to(KEPT_ROOM);

@@ -8,7 +8,6 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::{Action, Fiber, Hub, greenlet_thread, memory};
-use crate::greenlet::words;
 use crate::spin::PATIENCE;
 
 /// With others ready, I/O is polled after this many switches...
@@ -174,7 +173,7 @@ impl Hub {
             match due {
                 // SAFETY: a timer is cancelled before its greenlet ends.
                 Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
-                Some(Action::Call(call)) => words::without_waiting(|| call(self)),
+                Some(Action::Call(call)) => self.call_back(|| call(self)),
                 None => return,
             }
         }

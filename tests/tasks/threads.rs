@@ -114,6 +114,39 @@ fn who_waits_on_its_way_out_ends_before_its_hub_whoever_kills_it() {
 }
 
 #[test]
+fn who_was_left_in_a_callback_of_the_hub_as_its_task_ended_ends_before_the_hub() {
+    struct Note(&'static str, mpsc::Sender<&'static str>);
+    impl Drop for Note {
+        fn drop(&mut self) {
+            self.1.send(self.0).unwrap();
+        }
+    }
+    /// Goes away by hand as it is dropped.
+    struct Leave(#[expect(dead_code)] Note);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = Greenlet::<()>::root().try_switch(());
+        }
+    }
+    thread_local! {
+        static NOTE: RefCell<Option<Note>> = const { RefCell::new(None) };
+    }
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        Greenlet::<()>::root();
+        // Before there is a hub, so that this goes after it.
+        NOTE.set(Some(Note("the thread's data", sender.clone())));
+        drop(spawn(|| ()));
+        // When the first task has ended, the hub lets go of this one, which never ran.
+        let unrun = spawn(|| ());
+        unrun.kill_with(Leave(Note("what left", sender))).unwrap();
+        drop(unrun);
+        Greenlet::<()>::new(|()| yield_now()).switch(());
+    });
+    assert_eq!(receiver.iter().collect::<Vec<_>>(), ["what left", "the thread's data"]);
+}
+
+#[test]
 fn destructors_that_spawn_while_the_thread_ends_get_nothing_and_leak_nothing() {
     struct SpawnOnDrop(mpsc::Sender<()>);
     impl Drop for SpawnOnDrop {
