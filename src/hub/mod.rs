@@ -35,6 +35,7 @@
 
 #[cfg(target_os = "linux")]
 mod call;
+mod callback;
 mod counted;
 #[cfg(target_os = "linux")]
 pub mod embed;
@@ -91,7 +92,7 @@ use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
 use crate::greenlet::core::Core;
-use crate::greenlet::standing::{Mark, Phase};
+use crate::greenlet::standing::Phase;
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Hold, Kept};
@@ -514,24 +515,6 @@ impl Hub {
                 return None;
             }
         }
-    }
-
-    /// Calls what must not wait, for somebody who is not the current greenlet. It may go away by hand, though, and
-    /// come back as late as at the end of the hub, which looks for the mark.
-    fn call_back(&self, call: impl FnOnce()) {
-        struct Unmark<'a>(&'a Core);
-        impl Drop for Unmark<'_> {
-            fn drop(&mut self) {
-                self.0.standing.set(Mark::CalledUpon, false);
-            }
-        }
-        // SAFETY: what is current is alive as long as this runs on its stack.
-        let me = unsafe { greenlet_thread::current().as_ref() };
-        let _unmark = (!me.standing.has(Mark::CalledUpon)).then(|| {
-            me.standing.set(Mark::CalledUpon, true);
-            Unmark(me)
-        });
-        words::without_waiting(call);
     }
 
     /// Called by the body of a spawned greenlet when it is about to return: whoever is next in the

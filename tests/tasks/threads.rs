@@ -1,11 +1,13 @@
 //! Other threads, and the end of a thread.
 
 use std::cell::RefCell;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 
 use greenlet::hub::HubHandle;
+use greenlet::net::UnixStream;
 use greenlet::sync::{Event, Mutex};
 use greenlet::{Greenlet, sleep, spawn, spawn_later, yield_now};
 
@@ -136,6 +138,15 @@ fn who_was_left_in_a_callback_of_the_hub_as_its_task_ended_ends_before_the_hub()
         Greenlet::<()>::root();
         // Before there is a hub, so that this goes after it.
         NOTE.set(Some(Note("the thread's data", sender.clone())));
+        // Somebody who never gets what he waits for, and is unwound after the first task, whose block is kept for it.
+        let block = Greenlet::<()>::new(|()| ());
+        let (mut mine, its) = UnixStream::pair().unwrap();
+        drop(spawn(move || {
+            let _its = its;
+            mine.read(&mut [0])
+        }));
+        yield_now();
+        drop(block);
         drop(spawn(|| ()));
         // When the first task has ended, the hub lets go of this one, which never ran.
         let unrun = spawn(|| ());
