@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::thread::panicking;
 
 use greenlet::{Generator, Greenlet, KillError, Raised, Step, SwitchError, Yielder};
 
@@ -29,6 +30,43 @@ fn a_destructor_does_not_resume_it_while_a_panic_is_on_its_way() {
     assert_eq!(generator.next(), Some(0));
     assert!(refused_in_a_destructor(|| generator.try_resume(())));
     assert_eq!(generator.next(), Some(1));
+}
+
+#[test]
+fn a_destructor_may_resume_it_to_its_end_while_a_panic_is_on_its_way() {
+    let mut half_way = Generator::new(|yielder: &Yielder<u32, ()>, n| n + yielder.yield_(()));
+    assert_eq!(half_way.resume(1), Step::Yielded(()));
+    let mut fresh = Generator::new(|_: &Yielder<u32, ()>, n| n);
+    let mut came = Vec::new();
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| came.extend([half_way.resume(2), fresh.resume(4)]));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"on its way"));
+    assert_eq!(came, [Step::Returned(3), Step::Returned(4)]);
+    assert!(!panicking());
+}
+
+/// Whose panic it is, the body's or that of who resumes it, nobody can tell.
+#[test]
+fn a_body_does_not_yield_to_a_destructor_while_a_panic_is_on_its_way() {
+    let mut generator = Generator::new(|yielder: &Yielder<u32, u32>, mut n| {
+        loop {
+            match yielder.try_yield(n) {
+                Ok(next) => n = next,
+                Err(mut refused) => return refused.take_value::<u32>().map(|value| (n, value)),
+            }
+        }
+    });
+    assert_eq!(generator.resume(1), Step::Yielded(1));
+    let mut came = None;
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _on_drop = OnDrop(|| came = Some(generator.resume(2)));
+        std::panic::resume_unwind(Box::new("on its way"));
+    }));
+    assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"on its way"));
+    assert_eq!(came, Some(Step::Returned(Some((2, 2)))));
+    assert!(!panicking());
 }
 
 #[test]
@@ -174,7 +212,7 @@ fn a_misuse_is_reported_at_its_place_in_the_users_code() {
         }
     });
     assert_eq!(broken.try_resume(()).unwrap_err().message(), Some("broken"));
-    let mut fresh = Generator::new(|_: &Yielder<(), ()>, ()| ());
+    let mut fresh = Generator::new(|yielder: &Yielder<(), ()>, ()| yielder.yield_(()));
     let unwound = catch_unwind(AssertUnwindSafe(|| {
         let _on_drop = OnDrop(|| misuse(&unwinding, || _ = fresh.resume(())));
         std::panic::resume_unwind(Box::new("on its way"));

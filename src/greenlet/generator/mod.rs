@@ -116,6 +116,10 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     ///
     /// With the panic of the body. Panics if it is over, or if the switch is refused, see
     /// [`SwitchError`](crate::SwitchError).
+    ///
+    /// In a destructor that runs because of a panic, the body runs as any function that is called there. It can
+    /// return, but what it yields is refused: its [`yield_`](Yielder::yield_) panics. There use
+    /// [`try_resume`](Self::try_resume), which leaves it as it is.
     #[inline(always)]
     #[track_caller]
     pub fn resume(&mut self, value: R) -> Step<Y, T> {
@@ -135,7 +139,8 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     ///
     /// # Errors
     ///
-    /// With the panic of the body, or with the reason of a refusal.
+    /// With the panic of the body, or with the reason of a refusal. In a destructor that runs because of a panic it is
+    /// refused, and the body does not run.
     ///
     /// # Panics
     ///
@@ -143,6 +148,9 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(always)]
     #[track_caller]
     pub fn try_resume(&mut self, value: R) -> Result<Step<Y, T>, Raised> {
+        if panicking() {
+            return slow::refuse(self.returning(), value);
+        }
         match self.transfer(value) {
             Landing::Value(value) => Ok(Step::Yielded(value)),
             // SAFETY: it has just landed.
@@ -159,8 +167,7 @@ impl<R: 'static, Y: 'static, T: 'static> Generator<R, Y, T> {
     #[inline(always)]
     fn transfer(&mut self, value: R) -> Landing<R, Y> {
         // On the fast path everybody has the thread's own thread-local storage.
-        let elsewhere = cfg!(own_tls) && fast_current().is_null();
-        if panicking() || elsewhere {
+        if cfg!(own_tls) && fast_current().is_null() {
             return Landing::NotPlain(value);
         }
         let slot = MaybeUninit::new(value);

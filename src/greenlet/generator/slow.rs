@@ -46,6 +46,18 @@ pub(super) fn resume<R: 'static, Y: 'static, T: 'static>(
     })
 }
 
+/// Says that a thread which unwinds resumes none.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) fn refuse<R: 'static, Y: 'static, T: 'static>(
+    this: &Returning<T>,
+    value: R,
+) -> Result<Step<Y, T>, Raised> {
+    this.block.refuse_if_over();
+    Err(Raised::refused(SwitchError::Unwinding, Some(value)))
+}
+
 /// As [`resume`], but goes on with what is raised.
 #[cold]
 #[inline(never)]
@@ -81,7 +93,11 @@ pub(super) fn throw<Y: 'static, T: 'static>(
             }
         });
     }
-    let ready = if CAN_UNWIND { prepare(this) } else { Err(SwitchError::CannotUnwind) };
+    let ready = match () {
+        () if !CAN_UNWIND => Err(SwitchError::CannotUnwind),
+        () if panicking() => Err(SwitchError::Unwinding),
+        () => prepare(this),
+    };
     match ready {
         // SAFETY: anybody takes what is raised, and it sends a Y.
         Ok(this) => unsafe { this.send(parcel::raised(error)) },
@@ -163,9 +179,6 @@ fn describe() -> String {
 
 /// Looks what stands in the way of a resume, and prepares one that has not started.
 fn prepare<'a, T>(this: NonNull<Returning<T>>) -> Result<&'a Returning<T>, SwitchError> {
-    if panicking() {
-        return Err(SwitchError::Unwinding);
-    }
     // SAFETY: the caller has it.
     let returning = unsafe { this.as_ref() };
     if returning.block.state() == State::Unstarted {
