@@ -35,15 +35,12 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     /// Does it again and again. What only the first time costs is not in it.
-    #[inline(always)]
     pub fn iter<R>(&mut self, mut once: impl FnMut() -> R) {
-        black_box(once());
-        match &mut self.kind {
-            Kind::Timed(bencher) => bencher.iter(once),
-            Kind::Counted(iterations) => {
-                Clock(None).time(|| (0..*iterations).for_each(|_| drop(black_box(once()))));
-            }
-        }
+        // It is called in this place only. In several the compiler does not inline what is long, and the call would
+        // be measured with it.
+        let mut repeat = |times: u64| (0..times).for_each(|_| drop(black_box(once())));
+        repeat(1);
+        self.custom(|times, clock| clock.time(|| repeat(times)));
     }
 
     /// For what has to be prepared off the clock: does it as many times as it is told, and says how

@@ -47,9 +47,9 @@ fn echo<T>() -> Greenlet<T> {
     })
 }
 
-fn there_and_back<T: Copy + 'static>(run: &mut Run, mut value: T) {
+fn there_and_back<T: Copy + 'static>(run: &mut Run, value: T) {
     let g = echo();
-    run.iter(|| value = g.switch(black_box(value)));
+    run.iter(|| g.switch(black_box(value)));
 }
 
 fn try_switch(run: &mut Run) {
@@ -59,8 +59,7 @@ fn try_switch(run: &mut Run) {
             value = main.try_switch(value).unwrap_or_else(|raised| raised.resume());
         }
     });
-    let mut value = 1;
-    run.iter(|| value = g.try_switch(black_box(value)).unwrap_or_else(|raised| raised.resume()));
+    run.iter(|| g.try_switch(black_box(1)).unwrap_or_else(|raised| raised.resume()));
 }
 
 fn through_dyn(run: &mut Run) {
@@ -74,8 +73,7 @@ fn through_dyn(run: &mut Run) {
         }
     });
     let there: Box<dyn Fn(usize) -> usize> = Box::new(move |value| g.switch(value));
-    let mut value = 1;
-    run.iter(|| value = black_box(&there)(value));
+    run.iter(|| black_box(&there)(1));
 }
 
 fn not_inlined(run: &mut Run) {
@@ -89,22 +87,19 @@ fn not_inlined(run: &mut Run) {
             value = switch(&main, value);
         }
     });
-    let mut value = 1;
-    run.iter(|| value = switch(&g, value));
+    run.iter(|| switch(&g, 1));
 }
 
-fn generator<T: Copy + 'static>(run: &mut Run, mut value: T) {
+fn generator<T: Copy + 'static>(run: &mut Run, value: T) {
     let echo = |yielder: &Yielder<T, T>, mut value| {
         loop {
             value = yielder.yield_(value);
         }
     };
     let mut generator: Generator<T, T, ()> = Generator::with_stack_size(STACK, echo).expect("a size");
-    run.iter(|| {
-        value = match generator.resume(black_box(value)) {
-            Step::Yielded(value) => value,
-            Step::Returned(()) => unreachable!("it has no end"),
-        }
+    run.iter(|| match generator.resume(black_box(value)) {
+        Step::Yielded(value) => value,
+        Step::Returned(()) => unreachable!("it has no end"),
     });
 }
 

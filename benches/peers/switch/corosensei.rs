@@ -53,9 +53,9 @@ fn resume<T>(coroutine: &mut Echo<T>, value: T) -> T {
     }
 }
 
-fn there_and_back<T: Copy + 'static>(run: &mut Run, mut value: T) {
+fn there_and_back<T: Copy + 'static>(run: &mut Run, value: T) {
     let mut coroutine = echo();
-    run.iter(|| value = resume(&mut coroutine, black_box(value)));
+    run.iter(|| resume(&mut coroutine, black_box(value)));
 }
 
 fn through_dyn(run: &mut Run) {
@@ -66,8 +66,7 @@ fn through_dyn(run: &mut Run) {
         }
     });
     let mut there: Box<dyn FnMut(usize) -> usize> = Box::new(move |value| resume(&mut coroutine, value));
-    let mut value = 1;
-    run.iter(|| value = black_box(&mut there)(value));
+    run.iter(|| black_box(&mut there)(1));
 }
 
 fn not_inlined(run: &mut Run) {
@@ -84,8 +83,7 @@ fn not_inlined(run: &mut Run) {
             value = back(yielder, value);
         }
     });
-    let mut value = 1;
-    run.iter(|| value = there(&mut coroutine, value));
+    run.iter(|| there(&mut coroutine, 1));
 }
 
 /// Runs `f` with a stack that is used again and again.

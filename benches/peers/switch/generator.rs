@@ -49,9 +49,9 @@ fn back<T>(scope: &mut Scope<'_, 'static, T, T>, value: T) -> T {
     scope.yield_(value).expect("it is resumed with a value")
 }
 
-fn there_and_back<T: Copy + Send + 'static>(run: &mut Run, mut value: T) {
+fn there_and_back<T: Copy + Send + 'static>(run: &mut Run, value: T) {
     let mut generator = echo();
-    run.iter(|| value = generator.send(black_box(value)));
+    run.iter(|| generator.send(black_box(value)));
 }
 
 fn through_dyn(run: &mut Run) {
@@ -63,8 +63,7 @@ fn through_dyn(run: &mut Run) {
         }
     });
     let mut there: Box<dyn FnMut(usize) -> usize> = Box::new(move |value| generator.send(value));
-    let mut value = 1;
-    run.iter(|| value = black_box(&mut there)(value));
+    run.iter(|| black_box(&mut there)(1));
 }
 
 fn not_inlined(run: &mut Run) {
@@ -82,8 +81,7 @@ fn not_inlined(run: &mut Run) {
             value = and_back(&mut scope, value);
         }
     });
-    let mut value = 1;
-    run.iter(|| value = there(&mut generator, value));
+    run.iter(|| there(&mut generator, 1));
 }
 
 fn yield_once(mut scope: Scope<'_, 'static, (), ()>) {
