@@ -1,7 +1,7 @@
 // Switch to another stack, inlined into the caller.
 //
 //   in    rdi = word     rsi = kind     (the message for the target)
-//         rdx = where to save this stack pointer
+//         {save} = where to save this stack pointer, in any register that the compiler has it in
 //         rcx = where the target's stack pointer is saved
 //   out   rdi = word     rsi = kind     (the message of whoever comes back)
 //
@@ -33,7 +33,7 @@
 // AMX, and only the register made the difference.
 
     lea rsp, [rsp - 24]
-    mov [rdx], rsp
+    mov [{save}], rsp
     mov [rsp + 16], rbx
     lea rax, [rip + 2f]
     mov [rsp + 8], rax

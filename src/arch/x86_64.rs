@@ -26,11 +26,11 @@ pub(crate) unsafe fn switch(save: *mut StackPointer, to: *const StackPointer, me
     unsafe {
         asm!(
             include_str!("../../asm/x86_64/switch.s"),
+            save = in(reg) save,
             inout("rdi") word,
             inout("rsi") kind,
-            inout("rdx") save => _,
             inout("rcx") to => _,
-            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
@@ -58,12 +58,12 @@ pub(crate) unsafe fn switch_to_base(
         asm!(
             include_str!("../../asm/x86_64/load_thread_base.s"),
             include_str!("../../asm/x86_64/switch.s"),
+            save = in(reg) save,
             inout("rdi") word,
             inout("rsi") kind,
-            inout("rdx") save => _,
             inout("rcx") to => _,
             inout("r9") base => _,
-            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
