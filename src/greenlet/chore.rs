@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 use super::core::Core;
 use super::counting;
 use super::life;
+use super::tag::Tag;
 use super::thread::current;
 use super::trace::{self, EventKind};
 use crate::arch::{self, Message};
@@ -100,7 +101,15 @@ unsafe extern "C" fn on_target(word: MaybeUninit<usize>, kind: usize) -> Message
     let core = unsafe { current().as_ref() };
     core.continuation.landed();
     match core.thread().chore.take() {
-        Some(chore) => chore.settle(message),
+        Some(chore) => {
+            // What the chore runs may wait, here on the stack of one that waits already.
+            if core.waits_for.get() == Tag::PARKED
+                && let Some(scheduler) = core.thread().scheduler.get()
+            {
+                (scheduler.runs)(core);
+            }
+            chore.settle(message)
+        }
         None => message,
     }
 }

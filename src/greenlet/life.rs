@@ -273,8 +273,8 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
         return die_into(core, unsafe { unwinder.as_ref() }, parcel, None);
     }
     let thread = core.thread();
-    let pick = thread.scheduler.get().expect("who waits in a scheduler has one");
-    let (next, content) = match pick() {
+    let scheduler = thread.scheduler.get().expect("who waits in a scheduler has one");
+    let (next, content) = match (scheduler.pick)() {
         Ok(next) => (next, Ok(Wake)),
         Err(raised) => (thread.root(), Err(raised)),
     };

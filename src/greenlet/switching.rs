@@ -206,6 +206,14 @@ unsafe fn open_to_unwind<T: 'static>(message: Message) -> Result<T, Box<dyn Any 
     unsafe { parcel::open(message) }.map_err(Raised::into_payload_to_unwind)
 }
 
+/// Why a greenlet cannot leave now, if so.
+fn refusal(me: &Core) -> Option<SwitchError> {
+    if panicking() || held() == Hold::Destructors {
+        return Some(SwitchError::Unwinding);
+    }
+    me.thread().is_ending().then_some(SwitchError::ThreadEnding)
+}
+
 /// Finds out who receives a message for `target`, sends it, and waits for the next message to
 /// the caller; or returns why nothing moved.
 #[inline(never)]
@@ -217,11 +225,8 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
     let (me, mut receiver) = unsafe { (current().as_ref(), target.as_ref()) };
     let parcel = Parcel { content };
     me.thread().notice_hooks();
-    if panicking() || held() == Hold::Destructors {
-        return parcel.refused(SwitchError::Unwinding);
-    }
-    if me.thread().is_ending() {
-        return parcel.refused(SwitchError::ThreadEnding);
+    if let Some(error) = refusal(me) {
+        return parcel.refused(error);
     }
     if !CAN_UNWIND && parcel.content.is_err() {
         return parcel.refused(SwitchError::CannotUnwind);
@@ -253,6 +258,10 @@ pub(crate) fn deliver<S: 'static, W: 'static>(
                 }
                 kept = Some(keep(NonNull::from(receiver)));
                 end_unstarted(receiver);
+                // Destructors may have switched away, and are back where somebody's panic unwinds this greenlet.
+                if let Some(error) = refusal(me) {
+                    return parcel.refused(error);
+                }
             }
             Phase::Unstarted => match receiver.body() {
                 None => return parcel.refused(SwitchError::NoBody),

@@ -29,8 +29,15 @@ thread_local! {
     static AT_EXIT: AtExit = const { AtExit };
 }
 
-/// What [`Thread::scheduler`] calls.
-type Scheduler = fn() -> Result<NonNull<Core>, Raised>;
+/// What is asked of a scheduler.
+pub(crate) struct Scheduler {
+    /// Picks who continues where nobody else does: a greenlet that is ready to be switched to with [`Wake`]; or says
+    /// what to raise in the root.
+    pub(crate) pick: fn() -> Result<NonNull<Core>, Raised>,
+    /// Is told of a greenlet that it had suspended and that runs now, before anything does so on its stack. It may
+    /// be somebody else's doing.
+    pub(crate) runs: fn(&Core),
+}
 
 /// State of one OS thread.
 pub(crate) struct Thread {
@@ -52,9 +59,7 @@ pub(crate) struct Thread {
     float_control: Cell<Option<FloatControl>>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
-    /// Picks who continues where nobody else does, once there is a scheduler: a greenlet that is
-    /// ready to be switched to with [`Wake`]; or what to raise in the root.
-    pub(crate) scheduler: Cell<Option<Scheduler>>,
+    pub(crate) scheduler: Cell<Option<&'static Scheduler>>,
     /// How many weak handles refer to blocks of this thread; once it has ended, the blocks in use
     /// count, too.
     keepers: Cell<usize>,

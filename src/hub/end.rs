@@ -4,6 +4,7 @@ use std::ptr;
 
 use super::{ENDED, Fiber, FiberState, Hub};
 use crate::greenlet::core::Core;
+use crate::greenlet::life;
 use crate::greenlet::standing::{Mark, Phase};
 use crate::greenlet::tag::Tag;
 use crate::greenlet::thread as greenlet_thread;
@@ -18,11 +19,9 @@ impl Hub {
     /// Unwinds every greenlet that the hub knows, while there is still a hub to unwind with.
     fn shut_down(&self) {
         self.shutting_down.set(true);
-        self.remote.close();
+        drop_each(self.remote.close());
         self.ready.clear();
-        // Dropped where nothing is borrowed: a timer may own anything.
-        let timers = self.timers.take();
-        drop(timers);
+        self.forget_timers();
         // One that is about to end has no record any more, and may have been left in a callback.
         let known = |core: &Core| !core.record.get().is_null() || core.standing.has(Mark::CalledUpon);
         greenlet_thread::for_each(|core| {
@@ -35,6 +34,19 @@ impl Hub {
         });
         greenlet_thread::end_all(|core| known(core) || core.waits_for.get() == Tag::PARKED);
     }
+
+    fn forget_timers(&self) {
+        // Nothing is borrowed while they are dropped.
+        let calls = self.timers.borrow_mut().clear();
+        drop_each(calls);
+    }
+}
+
+/// Drops what may own anything, where nobody is told of a panic: that is reported.
+fn drop_each<T>(all: impl IntoIterator<Item = T>) {
+    // SAFETY: what is current is alive.
+    let me = unsafe { greenlet_thread::current().as_ref() };
+    all.into_iter().for_each(|one| life::quietly(me, || drop(one)));
 }
 
 /// Ends the thread's hub when the thread-locals are destroyed.
@@ -53,6 +65,9 @@ impl Drop for AtExit {
         ENDED.set(true);
         // SAFETY: the current greenlet is alive.
         unsafe { greenlet_thread::current().as_ref() }.thread().scheduler.set(None);
+        // Those that were set meanwhile. There are no more from here on.
+        // SAFETY: as above: the hub is alive.
+        unsafe { hub.as_ref() }.forget_timers();
         // SAFETY: as above.
         #[cfg(target_os = "linux")]
         if unsafe { hub.as_ref() }.is_left_to_calls() {

@@ -53,6 +53,7 @@ mod remote;
 mod rounds;
 mod run_on;
 mod run_queue;
+mod scheduler;
 #[cfg(target_os = "linux")]
 mod signals;
 mod timers;
@@ -92,7 +93,6 @@ use self::poller::Poller;
 use self::run_queue::RunQueue;
 use self::timers::Timers;
 use crate::greenlet::core::Core;
-use crate::greenlet::standing::Phase;
 pub(crate) use crate::greenlet::tag::Wake;
 use crate::greenlet::thread as greenlet_thread;
 use crate::greenlet::words::{self, Hold, Kept};
@@ -304,7 +304,7 @@ impl Hub {
         let hub = NonNull::from(Box::leak(hub));
         words::keep(Kept::Hub, hub.as_ptr().cast_const().cast());
         // SAFETY: the current greenlet is alive.
-        unsafe { current.as_ref() }.thread().scheduler.set(Some(|| here().pick()));
+        unsafe { current.as_ref() }.thread().scheduler.set(Some(&scheduler::FUNCTIONS));
         // The end of the hub needs memory, and gives some back.
         memory::prepare();
         // Where the thread's locals are being destroyed already, the hub is leaked.
@@ -510,8 +510,8 @@ impl Hub {
                 fiber.state.set(FiberState::Running);
                 return Some(next);
             }
-            // It was left in a callback, and comes back from there to be unwound.
-            if self.shutting_down.get() {
+            // It was left in a callback, and comes back from there to be unwound: nobody's turn may begin.
+            if self.shutting_down.get() || panicking() {
                 return None;
             }
         }
@@ -545,6 +545,15 @@ impl Hub {
         }
     }
 
+    /// One that has waited runs. Whoever is next in the queue has left it by now, and who is interrupted leaves it here.
+    #[inline]
+    fn ends_wait(&self, fiber: &Fiber) {
+        if fiber.state.get() != FiberState::Running {
+            self.ready.remove(fiber);
+            fiber.state.set(FiberState::Running);
+        }
+    }
+
     /// Makes one ready again that was to run and does not.
     #[cold]
     fn put_back(&self, next: NonNull<Fiber>) {
@@ -552,19 +561,6 @@ impl Hub {
         let fiber = unsafe { next.as_ref() };
         fiber.state.set(FiberState::Ready);
         self.ready.push(fiber);
-    }
-
-    /// Who continues when a greenlet ends and its parent, parked, cannot take what it leaves.
-    fn pick(&self) -> Result<NonNull<Core>, Raised> {
-        let next = self.next_to_run().ok_or_else(|| self.loop_exit())?;
-        // SAFETY: what is in the queue is alive.
-        let core = unsafe { next.as_ref() }.core();
-        // SAFETY: as above.
-        let block = unsafe { core.as_ref() };
-        if block.standing.phase() == Phase::Unstarted {
-            life::prepare(block).unwrap_or_else(|error| unreachable!("its stack was reserved: {error}"));
-        }
-        Ok(core)
     }
 }
 
@@ -577,10 +573,6 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.me.state.get() != FiberState::Running {
-            // Interrupted: whoever comes here as the next one is running already.
-            self.hub.ready.remove(self.me);
-            self.me.state.set(FiberState::Running);
-        }
+        self.hub.ends_wait(self.me);
     }
 }

@@ -204,11 +204,9 @@ impl Remote {
         }
     }
 
-    /// No post is accepted any more.
-    pub(crate) fn close(&self) {
-        let posts = self.inbox().take();
-        // Dropped after the lock is released: what was posted may own anything.
-        drop(posts);
+    /// No post is accepted any more. Returns those that were, to be dropped: what was posted may own anything.
+    pub(super) fn close(&self) -> Vec<Post> {
+        self.inbox().take().unwrap_or_default()
     }
 }
 

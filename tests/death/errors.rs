@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use greenlet::{Greenlet, GreenletExit, Raised, State, SwitchError};
 
-use crate::{counter, guard, suspended_with};
+use crate::{OnDrop, counter, guard, suspended_with};
 
 /// Makes the root the parent of a greenlet, when it is dropped.
 struct Reparent(Rc<RefCell<Option<Greenlet>>>);
@@ -180,4 +180,36 @@ fn a_throw_at_a_dead_greenlet_may_pass_such_a_parent_too() {
         g.kill().unwrap();
         g.try_throw("error")
     });
+}
+
+#[test]
+fn a_throw_whose_destructors_have_switched_away_goes_no_further_in_somebodys_panic() {
+    let root = Greenlet::<()>::root();
+    let leave = {
+        let root = root.clone();
+        OnDrop(move || drop(root.try_switch(())))
+    };
+    let unstarted = Greenlet::<()>::new(move |()| drop(leave));
+    let was_refused = Rc::new(Cell::new(false));
+    let thrower = Greenlet::<()>::new({
+        let was_refused = was_refused.clone();
+        // What it is to drop first is left in the midst of that.
+        move |()| {
+            let raised = unstarted.try_throw("for the root").unwrap_err();
+            was_refused.set(matches!(raised.refusal(), Some(SwitchError::Unwinding)));
+        }
+    });
+    thrower.switch(());
+    let panics = Greenlet::<()>::new(move |()| {
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            let mut thrower = Some(thrower);
+            let _on_drop = OnDrop(|| drop(thrower.take()));
+            std::panic::resume_unwind(Box::new("on its way"));
+        }));
+        assert!(unwound.is_err());
+    });
+    let came_back = panics.try_switch(());
+    assert!(!std::thread::panicking());
+    came_back.unwrap();
+    assert!(was_refused.get());
 }

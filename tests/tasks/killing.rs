@@ -15,7 +15,7 @@ use greenlet::{
     spawn_later, wait, with_timeout, yield_now,
 };
 
-use crate::{FOREVER, MS, Note, log, reports};
+use crate::{FOREVER, MS, Note, OnDrop, log, reports};
 
 /// gevent 22, 23, 26. eventlet 35.
 #[test]
@@ -497,15 +497,6 @@ fn a_timeout_that_has_fired_cannot_be_taken_back_by_another_greenlet() {
         }
     }));
     sleeper.join().unwrap().unwrap_err();
-}
-
-/// Waits, or does something else that lets others run, as it is dropped.
-struct OnDrop<F: Fn()>(F);
-
-impl<F: Fn()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Numbers such as `gevent 22`, `eventlet 31` or `E8` are those of the lists of the originals'
 //! behaviours, and of their bugs, which this crate is held against.
 
+mod hooks;
 mod idents;
 mod joining;
 mod killing;
@@ -36,6 +37,15 @@ struct Note<F: Fn(&str)>(F, &'static str);
 impl<F: Fn(&str)> Drop for Note<F> {
     fn drop(&mut self) {
         (self.0)(self.1);
+    }
+}
+
+/// Calls a function when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::cell::RefCell;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::thread::panicking;
 
 use greenlet::hub::HubHandle;
 use greenlet::net::UnixStream;
 use greenlet::sync::{Event, Mutex};
-use greenlet::{Greenlet, sleep, spawn, spawn_later, yield_now};
+use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, yield_now};
 
-use crate::{FOREVER, MS, reports};
+use crate::{FOREVER, MS, OnDrop, reports};
 
 /// Runs `f` on a thread of its own, to its end, thread-locals included.
 fn on_a_thread(f: impl FnOnce() + Send + 'static) {
@@ -155,6 +156,79 @@ fn who_was_left_in_a_callback_of_the_hub_as_its_task_ended_ends_before_the_hub()
         Greenlet::<()>::new(|()| yield_now()).switch(());
     });
     assert_eq!(receiver.iter().collect::<Vec<_>>(), ["what left", "the thread's data"]);
+}
+
+/// Panics when it is dropped, unless somebody does already.
+struct Bomb(#[expect(dead_code)] mpsc::Sender<()>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !panicking() {
+            resume_unwind(Box::new("in a destructor"));
+        }
+    }
+}
+
+/// Sets a timer that owns something, and that nobody cancels.
+fn set_timer(owned: Bomb) {
+    let owned = RefCell::new(Some(owned));
+    let timeout = Timeout::raising(FOREVER, move || owned.take());
+    timeout.start().unwrap();
+    std::mem::forget(timeout);
+}
+
+/// Does so when it is dropped.
+struct SetTimer(Option<Bomb>);
+
+impl Drop for SetTimer {
+    fn drop(&mut self) {
+        set_timer(self.0.take().unwrap());
+    }
+}
+
+#[test]
+fn what_timers_and_posts_own_is_dropped_when_the_thread_ends_whatever_its_destructors_do() {
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        reports();
+        // Dropped when the hub has forgotten the other timers.
+        let late = SetTimer(Some(Bomb(sender.clone())));
+        drop(spawn(move || {
+            let _late = late;
+            sleep(FOREVER)
+        }));
+        yield_now();
+        for _ in 0..2 {
+            set_timer(Bomb(sender.clone()));
+            let posted = Bomb(sender.clone());
+            HubHandle::current().spawn(move || drop(posted)).unwrap();
+        }
+    });
+    assert!(receiver.recv().is_err(), "all were dropped");
+}
+
+#[test]
+fn who_comes_back_from_a_callback_of_the_hub_in_somebodys_panic_takes_nobodys_turn() {
+    /// Goes away by hand as it is dropped.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = Greenlet::<()>::root().try_switch(());
+        }
+    }
+    let unrun = spawn(|| ());
+    unrun.kill_with(Leave).unwrap();
+    drop(unrun);
+    let next = spawn(|| 1);
+    let waits = Greenlet::<()>::new(|()| yield_now());
+    waits.switch(());
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let waits = waits;
+        let _on_drop = OnDrop(|| drop(waits.kill()));
+        resume_unwind(Box::new("on its way"));
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(next.join().unwrap(), 1);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
 use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ pub(crate) enum Action {
     Call(Call),
 }
 
-type Call = Box<dyn FnOnce(&Hub)>;
+pub(super) type Call = Box<dyn FnOnce(&Hub)>;
 
 /// Names a timer that was set. It may have fired since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,12 @@ impl Timers {
             self.near.insert(&mut self.slots, slot);
         }
         TimerKey { slot, age }
+    }
+
+    /// Forgets them all. Returns what they were to call, to be dropped: it may own anything.
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Call> + use<> {
+        let none = Self { next_age: self.next_age, ..Self::default() };
+        mem::replace(self, none).calls.into_iter().map(|(_, call)| call)
     }
 
     pub(crate) fn len(&self) -> usize {
