@@ -67,7 +67,8 @@ pub(crate) unsafe fn switch(
     message: Message,
     base: Option<Base>,
 ) -> Message {
-    from.thread().chore.set(chore);
+    // Where `on_target` looks: at the end of a thread the two may have states of their own.
+    to.thread().chore.set(chore);
     // SAFETY: the caller's word; `on_target` does not unwind.
     unsafe {
         match base {

@@ -197,3 +197,39 @@ fn an_exit_handler_that_runs_on_another_thread_finds_that_threads_greenlets() {
     assert_said(&output, &[FOUND]);
     assert!(!String::from_utf8_lossy(&output.stdout).contains("does not exit"));
 }
+
+/// Kills a greenlet when it is dropped.
+struct Kill(RefCell<Option<Greenlet>>);
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        self.0.take().unwrap().kill().unwrap();
+    }
+}
+
+#[test]
+fn a_hook_of_the_process_is_told_of_a_kill_after_the_end_of_all_greenlets_of_a_thread() {
+    thread_local! {
+        static LAST: Kill = const { Kill(RefCell::new(None)) };
+    }
+    let output = isolated(
+        "shutdown::a_hook_of_the_process_is_told_of_a_kill_after_the_end_of_all_greenlets_of_a_thread",
+        || {
+            trace::set_global(|event| {
+                if event.target().name().is_some_and(|name| name == "killed last") {
+                    println!("told of a {:?}", event.kind());
+                }
+            });
+            std::thread::spawn(|| {
+                // Before there are greenlets on the thread, so that it is dropped after they have ended.
+                LAST.with(|_| ());
+                let last = Greenlet::builder().name("killed last").build(|()| ());
+                LAST.with(|kill| kill.0.replace(Some(last)));
+                Greenlet::<()>::new(|()| ()).switch(());
+            })
+            .join()
+            .unwrap();
+        },
+    );
+    assert_said(&output, &["told of a Throw"]);
+}
