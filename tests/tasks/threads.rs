@@ -169,12 +169,16 @@ impl Drop for Bomb {
     }
 }
 
-/// Sets a timer that owns something, and that nobody cancels.
+thread_local! {
+    static TIMEOUTS: RefCell<Vec<Timeout>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Sets a timer that owns something, and that nobody cancels as long as there is a hub.
 fn set_timer(owned: Bomb) {
     let owned = RefCell::new(Some(owned));
     let timeout = Timeout::raising(FOREVER, move || owned.take());
     timeout.start().unwrap();
-    std::mem::forget(timeout);
+    TIMEOUTS.with_borrow_mut(|timeouts| timeouts.push(timeout));
 }
 
 /// Does so when it is dropped.
@@ -191,6 +195,8 @@ fn what_timers_and_posts_own_is_dropped_when_the_thread_ends_whatever_its_destru
     let (sender, receiver) = mpsc::channel();
     on_a_thread(move || {
         reports();
+        // Before there is a hub, so that these go after it.
+        TIMEOUTS.with(|_| ());
         // Dropped when the hub has forgotten the other timers.
         let late = SetTimer(Some(Bomb(sender.clone())));
         drop(spawn(move || {
