@@ -59,6 +59,7 @@ pub(crate) struct Thread {
     float_control: Cell<Option<FloatControl>>,
     /// Who continues when the current greenlet ends, in place of its parent.
     pub(crate) successor: Cell<Option<NonNull<Core>>>,
+    /// What schedules its greenlets, once there is something.
     pub(crate) scheduler: Cell<Option<&'static Scheduler>>,
     /// How many weak handles refer to blocks of this thread; once it has ended, the blocks in use
     /// count, too.
