@@ -266,20 +266,18 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
             raised.discard();
         }
     }
-    if let Some(unwinder) = core.unwinder() {
-        // A destructor has made somebody begin to unwind this greenlet, who waits for just its end.
-        let parcel = Parcel::<T> { content: Err(Raised::exit()) };
-        // SAFETY: an unwinder waits.
-        return die_into(core, unsafe { unwinder.as_ref() }, parcel, None);
-    }
     let thread = core.thread();
     let scheduler = thread.scheduler.get().expect("who waits in a scheduler has one");
-    let (next, content) = match (scheduler.pick)() {
-        Ok(next) => (next, Ok(Wake)),
-        Err(raised) => (thread.root(), Err(raised)),
+    // A destructor, or a callback of the scheduler, may have made somebody begin to unwind this greenlet, who waits
+    // for just its end.
+    let picked = if core.unwinder().is_none() { (scheduler.pick)() } else { Err(Raised::exit()) };
+    let (next, content) = match (core.unwinder(), picked) {
+        (Some(unwinder), _) => (unwinder, Err(Raised::exit())),
+        (None, Ok(next)) => (next, Ok(Wake)),
+        (None, Err(raised)) => (thread.root(), Err(raised)),
     };
-    // SAFETY: the scheduler picks what is suspended or just prepared; the root lives as long as its
-    // thread.
+    // SAFETY: an unwinder waits; the scheduler picks what is suspended or just prepared; the root lives as long as
+    // its thread.
     die_into(core, unsafe { next.as_ref() }, Parcel { content }, None)
 }
 

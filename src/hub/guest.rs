@@ -94,7 +94,7 @@ impl Hub {
         self.fire_timers(now);
         while self.poll(now, Some(Duration::ZERO)) {}
         if self.ready.is_empty() {
-            self.idlers.wake_one(self);
+            self.idlers.wake_one();
         }
         self.turning.set(false);
     }

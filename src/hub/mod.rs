@@ -491,6 +491,8 @@ impl Hub {
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
+            // It was left in a callback, and comes back from there to be unwound.
+            None if self.shutting_down.get() => return Err(Raised::exit()),
             None => {
                 switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
             }
@@ -499,7 +501,7 @@ impl Hub {
     }
 
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one
-    /// and the root waits for something else than the hub.
+    /// and the root waits for something else than the hub; or if the current one cannot wait until there is one.
     #[inline(always)]
     fn next_to_run(&self) -> Option<NonNull<Fiber>> {
         loop {
@@ -511,7 +513,7 @@ impl Hub {
                 return Some(next);
             }
             // It was left in a callback, and comes back from there to be unwound: nobody's turn may begin.
-            if self.shutting_down.get() || panicking() {
+            if self.has_no_time() || panicking() {
                 return None;
             }
         }
@@ -535,11 +537,10 @@ impl Hub {
             return;
         }
         match self.next_to_run() {
-            // A callback has made somebody begin to unwind it: the next one's turn is still to come.
-            Some(next) if is_unwound() => self.put_back(next),
             // SAFETY: it is ready, has a stack if it needs one, and nothing runs between here and the
             // end of this body.
             Some(next) => unsafe { life::succeed_current(next.as_ref().core()) },
+            // A callback has made somebody begin to unwind it.
             None if is_unwound() => {}
             None => self.loop_exit().resume(),
         }
@@ -552,15 +553,6 @@ impl Hub {
             self.ready.remove(fiber);
             fiber.state.set(FiberState::Running);
         }
-    }
-
-    /// Makes one ready again that was to run and does not.
-    #[cold]
-    fn put_back(&self, next: NonNull<Fiber>) {
-        // SAFETY: what was in the queue is alive.
-        let fiber = unsafe { next.as_ref() };
-        fiber.state.set(FiberState::Ready);
-        self.ready.push(fiber);
     }
 }
 

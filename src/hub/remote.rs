@@ -158,7 +158,7 @@ impl Remote {
     #[cfg(target_os = "linux")]
     pub(super) fn see_to_signals(&self, hub: &Hub) {
         if self.signals.load(Ordering::Relaxed) != 0 {
-            hub.signals.wake(hub, self.signals.swap(0, Ordering::SeqCst));
+            hub.signals.wake(self.signals.swap(0, Ordering::SeqCst));
         }
     }
 
@@ -338,8 +338,10 @@ struct Waiter {
 }
 
 impl Waiters {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.borrow().is_empty()
+    /// Whether all were woken. One who was may have been left in the midst of its wait by hand, and still be here.
+    pub(super) fn are_woken(&self) -> bool {
+        let slots = self.slots.borrow();
+        slots.is_empty() || slots.iter().all(|(_, waiter)| waiter.woken)
     }
 
     /// Whether somebody has begun to wait since this was last called.

@@ -20,13 +20,13 @@ pub(super) const EPOCH: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
-    /// root, which waits for something else, has to be told.
+    /// root, which waits for something else, has to be told; or if the current greenlet cannot wait for that.
     #[inline(always)]
     pub(super) fn next(&self) -> Option<NonNull<Fiber>> {
         loop {
             match self.round.get() {
                 0 => {
-                    if !self.turn() && !self.interrupt_root() {
+                    if !self.turn() && (self.has_no_time() || !self.interrupt_root()) {
                         return None;
                     }
                 }
@@ -41,7 +41,7 @@ impl Hub {
     }
 
     /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
-    /// ever will.
+    /// ever will, or the current greenlet cannot wait for that.
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
@@ -56,7 +56,7 @@ impl Hub {
         };
         self.round.set(self.ready.len());
         self.turning.set(false);
-        hope
+        hope && !self.has_no_time()
     }
 
     /// Polls without waiting, if there is anything to poll for and the last time was long ago.
@@ -76,8 +76,11 @@ impl Hub {
         }
     }
 
-    /// Waits for I/O, the next timer or another thread; false if there is none of them.
+    /// Waits for I/O, the next timer or another thread; false if there is none of them, or it has no time for them.
     pub(super) fn wait_for_work(&self) -> bool {
+        if self.has_no_time() {
+            return false;
+        }
         if !self.idlers.is_empty() {
             self.run_idler();
             return true;
@@ -113,7 +116,7 @@ impl Hub {
             self.poll(now, Some(Duration::ZERO));
         }
         if self.ready.is_empty() {
-            self.idlers.wake_one(self);
+            self.idlers.wake_one();
         }
     }
 
@@ -185,7 +188,7 @@ impl Hub {
         if self.has_sleepers() {
             return true;
         }
-        !self.remote_waiters.is_empty() || self.remote.has_hope()
+        !self.remote_waiters.are_woken() || self.remote.has_hope()
     }
 }
 

@@ -29,11 +29,11 @@ pub(super) struct SignalWaiters {
 }
 
 impl SignalWaiters {
-    pub(super) fn wake(&self, hub: &Hub, handled: u8) {
+    pub(super) fn wake(&self, handled: u8) {
         if handled & INTERRUPTING != 0 {
-            self.restart.wake_all(hub);
+            self.restart.wake_all();
         }
-        self.end.wake_all(hub);
+        self.end.wake_all();
     }
 }
 

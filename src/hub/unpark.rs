@@ -67,7 +67,7 @@ impl Parker {
         hub.spend_budget();
         // Whoever is unwound after its wake leaves the permit to the next one.
         let pass_on = || {
-            self.permit.waiting.wake_one(hub);
+            self.permit.waiting.wake_one();
         };
         while !self.permit.available.get() {
             if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", &pass_on) {
@@ -82,6 +82,6 @@ impl Unparker {
     /// Makes the permit available, and wakes the parker if it waits.
     pub fn unpark(&self) {
         self.permit.available.set(true);
-        self.permit.waiting.wake_one(super::here());
+        self.permit.waiting.wake_one();
     }
 }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use super::{Fiber, Hub, watch};
+use super::{Fiber, watch};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::arch::prefetch;
 use crate::greenlet::core::Core;
@@ -270,25 +270,29 @@ impl<C> WaitQueue<C> {
     }
 
     /// Takes out the first one and makes it ready, after `hand_over` has seen what it brought. None
-    /// if nobody waits.
+    /// if nobody waits who could be woken: once the hub has ended, those who are still here were abandoned.
     #[inline]
-    pub(crate) fn wake_first<R>(&self, hub: &Hub, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
+    pub(crate) fn wake_first<R>(&self, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
+        if self.is_empty() {
+            return None;
+        }
+        let hub = super::existing()?;
         let node = self.take_first()?;
         let handed = hand_over(&node.cargo);
         node.wake(|fiber| hub.make_ready(fiber));
         Some(handed)
     }
 
-    /// Makes the first one ready and takes it out; false if nobody waits.
+    /// Makes the first one ready and takes it out; false if there is none, as above.
     #[inline]
-    pub(crate) fn wake_one(&self, hub: &Hub) -> bool {
-        self.wake_first(hub, |_| ()).is_some()
+    pub(crate) fn wake_one(&self) -> bool {
+        self.wake_first(|_| ()).is_some()
     }
 
     /// Makes everybody ready who waits now.
     #[inline]
-    pub(crate) fn wake_all(&self, hub: &Hub) {
-        while self.wake_one(hub) {}
+    pub(crate) fn wake_all(&self) {
+        while self.wake_one() {}
     }
 
     /// As [`wake_all`](Self::wake_all), through another way to make ready.

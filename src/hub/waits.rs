@@ -105,7 +105,7 @@ impl Hub {
 
     /// Has those look again who wait for a bell.
     pub(crate) fn wake_for_bell(&self) {
-        self.bell.wake_all(self);
+        self.bell.wake_all();
     }
 
     /// Waits until nobody else is ready.

@@ -229,14 +229,12 @@ impl Crew {
 
     /// Gives what is free to those who wait for it, and tells if nobody is left.
     fn hand_out(&self) {
-        hub::with_existing(|hub| {
-            while self.has_place() && self.spawners.wake_one(hub) {
-                self.taken.set(self.taken.get() + 1);
-            }
-            if self.is_deserted() {
-                self.joiners.wake_all(hub);
-            }
-        });
+        while self.has_place() && self.spawners.wake_one() {
+            self.taken.set(self.taken.get() + 1);
+        }
+        if self.is_deserted() {
+            self.joiners.wake_all();
+        }
     }
 
     /// Spawns a task in a place that was taken for it.

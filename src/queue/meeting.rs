@@ -30,7 +30,7 @@ impl<S: Storage> QueueOf<S> {
     pub(super) fn tell_who_handed_it_over(&self) {
         let first = self.handing.first();
         if first.is_some_and(|ticket| !self.items.borrow().holds(ticket)) {
-            self.handing.wake_one(hub::here());
+            self.handing.wake_one();
         }
     }
 }

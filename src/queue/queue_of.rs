@@ -230,7 +230,7 @@ impl<S: Storage> QueueOf<S> {
         if !self.is_claimed() {
             self.pop()
         } else if S::MEETS && !self.putters.is_empty() {
-            let offered = self.putters.wake_first(hub::here(), Cell::take)?;
+            let offered = self.putters.wake_first(Cell::take)?;
             raise(&self.unfinished);
             offered
         } else {
@@ -253,9 +253,8 @@ impl<S: Storage> QueueOf<S> {
     /// Promises an item to the getter who has waited longest, if there are both.
     #[inline]
     fn promise_item(&self) {
-        if !self.getters.is_empty() && !self.is_claimed() {
+        if !self.getters.is_empty() && !self.is_claimed() && self.getters.wake_one() {
             raise(&self.claimed);
-            self.getters.wake_one(hub::here());
         }
     }
 
@@ -268,10 +267,9 @@ impl<S: Storage> QueueOf<S> {
     /// Promises a place to the putter who has waited longest; false unless there are both.
     #[inline]
     pub(super) fn promise_place(&self) -> bool {
-        let both = !self.putters.is_empty() && !self.is_full();
+        let both = !self.putters.is_empty() && !self.is_full() && self.putters.wake_one();
         if both {
             raise(&self.reserved);
-            self.putters.wake_one(hub::here());
         }
         both
     }

@@ -2,7 +2,6 @@
 
 use super::queue_of::raise;
 use super::{QueueOf, Storage};
-use crate::hub;
 
 impl<S: Storage> QueueOf<S> {
     /// Takes no more items: from now on putting fails, for those who wait to put as well. What is in the
@@ -12,15 +11,12 @@ impl<S: Storage> QueueOf<S> {
         if self.shut_down.replace(true) {
             return;
         }
-        // Whoever waits has a hub.
-        hub::with_existing(|hub| {
-            self.putters.wake_all(hub);
-            self.handing.wake_all(hub);
-            // Whoever waits for an item waits because all are claimed. A claim on nothing tells them.
-            while self.getters.wake_one(hub) {
-                raise(&self.claimed);
-            }
-        });
+        self.putters.wake_all();
+        self.handing.wake_all();
+        // Whoever waits for an item waits because all are claimed. A claim on nothing tells them.
+        while self.getters.wake_one() {
+            raise(&self.claimed);
+        }
     }
 
     /// [Shuts down](Self::shutdown) and takes everything out, in the order of getting (Python 3.13's

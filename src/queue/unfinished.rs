@@ -48,7 +48,7 @@ impl<S: Storage> QueueOf<S> {
         let left = self.unfinished.get().saturating_sub(items);
         self.unfinished.set(left);
         if left == 0 {
-            hub::with_existing(|hub| self.joiners.wake_all(hub));
+            self.joiners.wake_all();
         }
     }
 }

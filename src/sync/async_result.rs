@@ -170,7 +170,7 @@ impl<T: 'static> AsyncResult<T> {
     fn settle(&self, result: Result<T, Box<dyn Error>>) {
         self.shared.result.get_or_init(|| result);
         self.start_links();
-        hub::with_existing(|hub| self.shared.waiting.wake_all(hub));
+        self.shared.waiting.wake_all();
     }
 
     /// Has `callback` called once there is a result; soon, if there is one. Callbacks run in tasks of

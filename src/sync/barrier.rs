@@ -57,7 +57,7 @@ impl Barrier {
         let present = self.present.get() + 1;
         if present >= self.needed {
             self.present.set(0);
-            hub::with_existing(|hub| self.waiting.wake_all(hub));
+            self.waiting.wake_all();
             return BarrierWaitResult { is_leader: true };
         }
         self.present.set(present);

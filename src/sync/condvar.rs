@@ -124,12 +124,12 @@ impl Condvar {
 
     /// Notifies the one who has waited longest, if anybody waits.
     pub fn notify_one(&self) {
-        hub::with_existing(|hub| self.waiting.wake_one(hub));
+        self.waiting.wake_one();
     }
 
     /// Notifies everybody who waits now.
     pub fn notify_all(&self) {
-        hub::with_existing(|hub| self.waiting.wake_all(hub));
+        self.waiting.wake_all();
     }
 }
 

@@ -38,7 +38,7 @@ impl Event {
     /// Sets the flag and makes everybody ready who waits. They run when the caller waits, not before.
     pub fn set(&self) {
         self.set.set(true);
-        hub::with_existing(|hub| self.waiting.wake_all(hub));
+        self.waiting.wake_all();
     }
 
     /// Clears the flag: from now on [`wait`](Self::wait) waits.

@@ -115,8 +115,7 @@ impl Semaphore {
         let fit = permits <= self.bound - self.permits.get();
         if fit {
             let mut left = permits;
-            while left > 0 && !self.waiting.is_empty() {
-                self.waiting.wake_one(hub::here());
+            while left > 0 && self.waiting.wake_one() {
                 left -= 1;
             }
             self.permits.set(self.permits.get() + left);

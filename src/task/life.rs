@@ -15,7 +15,7 @@ use crate::greenlet::counting::{self, keep};
 use crate::greenlet::standing::Phase;
 use crate::greenlet::storage::{OwnStorage, WhoIsNext};
 use crate::greenlet::{Builder, Greenlet, SwitchError, life, storage, thread};
-use crate::hub::{self, Fiber, FiberState, Hub, Unrun, Wake};
+use crate::hub::{self, Fiber, FiberState, Unrun, Wake};
 use crate::report::{Report, ReportKind};
 use crate::stack::SizeClass;
 
@@ -80,7 +80,7 @@ impl Body {
             if let Err(payload) = task.run() {
                 fail(&task, payload);
             }
-            announce(hub::here(), &task);
+            announce(&task);
         }
         leave(task);
         hub::here().exit();
@@ -136,7 +136,7 @@ fn end_unrun(task: &Counted, error: TaskError) {
             if let Some(timer) = task.rare().and_then(|rare| rare.start.take()) {
                 hub.cancel_timer(timer);
             }
-            announce(hub, task);
+            announce(task);
         });
     };
     // The body's destructor comes last, when all is settled: it may do anything, and wait as well.
@@ -216,11 +216,11 @@ pub(super) fn report_failure(task: &Counted, error: &TaskError) {
 
 /// Tells everybody who is to be told that the task has ended.
 #[inline]
-fn announce(hub: &Hub, task: &Counted) {
+fn announce(task: &Counted) {
     if task.rare().is_some() {
         announce_to_links(task);
     }
-    task.waiting.wake_all(hub);
+    task.waiting.wake_all();
 }
 
 #[cold]

@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use super::shared::Counted;
 use super::{Task, spawn_for_nobody};
 use crate::greenlet::{Greenlet, words};
-use crate::hub;
 
 /// Names a link, so that it can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,7 +111,7 @@ fn finish_one(task: &Counted) {
         rare.links.unfinished.set(left);
         if left == 0 && task.has_ended() {
             // Whoever wants the result for itself waits for the links, too.
-            hub::with_existing(|hub| task.waiting.wake_all(hub));
+            task.waiting.wake_all();
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Numbers such as `gevent 22`, `eventlet 31` or `E8` are those of the lists of the originals'
 //! behaviours, and of their bugs, which this crate is held against.
 
+mod callbacks;
 mod hooks;
 mod idents;
 mod joining;

@@ -1,21 +1,20 @@
 //! Other threads, and the end of a thread.
 
 use std::cell::RefCell;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::panicking;
 
-use greenlet::hub::HubHandle;
-use greenlet::net::UnixStream;
-use greenlet::sync::{Event, Mutex};
+use greenlet::hub::{HubHandle, Parker};
+use greenlet::queue::{Channel, Queue};
+use greenlet::sync::{Event, Mutex, RwLock, Semaphore};
 use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, yield_now};
 
 use crate::{FOREVER, MS, OnDrop, reports};
 
 /// Runs `f` on a thread of its own, to its end, thread-locals included.
-fn on_a_thread(f: impl FnOnce() + Send + 'static) {
+pub fn on_a_thread(f: impl FnOnce() + Send + 'static) {
     std::thread::spawn(f).join().unwrap();
 }
 
@@ -85,6 +84,83 @@ fn a_task_that_catches_its_kill_and_waits_again_does_not_keep_its_thread_alive()
     });
 }
 
+/// Used where the thread's greenlets end, when the hub has. Made before there is a hub, so that it goes after both.
+struct Last {
+    permits: Semaphore,
+    lock: RwLock<()>,
+    parker: Parker,
+    items: Queue<u8>,
+    places: Queue<u8>,
+    channel: Channel<u8>,
+    kept: RefCell<Option<Greenlet<()>>>,
+}
+
+impl Last {
+    fn new() -> Self {
+        Self {
+            permits: Semaphore::new(0),
+            lock: RwLock::new(()),
+            parker: Parker::new(),
+            items: Queue::bounded(1),
+            places: Queue::bounded(1),
+            channel: Channel::new(),
+            kept: RefCell::new(None),
+        }
+    }
+
+    /// Each of these has somebody in line who was abandoned there.
+    fn give_back(&self) {
+        self.permits.release(2);
+        assert_eq!(self.permits.available(), 2);
+        self.parker.unparker().unpark();
+        self.items.try_put(1).unwrap();
+        assert_eq!(self.items.try_get(), Ok(1));
+        assert_eq!(self.places.try_get(), Ok(2));
+        self.places.try_put(3).unwrap();
+        assert!(self.channel.try_get().is_err());
+    }
+}
+
+#[test]
+fn what_is_given_back_when_the_hub_has_ended_goes_to_nobody_who_was_abandoned_in_line() {
+    thread_local! {
+        static LAST: Last = Last::new();
+    }
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        reports();
+        LAST.with(|last| last.places.try_put(2).unwrap());
+        // The hub knows nothing of this one.
+        let holder = Greenlet::<()>::new(move |()| {
+            LAST.with(|last| {
+                let _tell = OnDrop(|| sender.send(()).unwrap());
+                let _give_back = OnDrop(|| last.give_back());
+                let _writes = last.lock.try_write().unwrap();
+                Greenlet::<()>::root().switch(())
+            })
+        });
+        holder.switch(());
+        LAST.with(|last| last.kept.replace(Some(holder)));
+        let waits: [fn(&Last); 6] = [
+            |last| drop(last.permits.acquire()),
+            |last| drop(last.lock.read()),
+            |last| last.parker.park(),
+            |last| _ = last.items.get(),
+            |last| _ = last.places.put(4),
+            |last| _ = last.channel.put(5),
+        ];
+        for wait in waits {
+            drop(spawn(move || {
+                loop {
+                    let _ = catch_unwind(AssertUnwindSafe(|| LAST.with(wait)));
+                }
+            }));
+        }
+        yield_now();
+    });
+    assert_eq!(receiver.try_recv(), Ok(()));
+}
+
 #[test]
 fn who_waits_on_its_way_out_ends_before_its_hub_whoever_kills_it() {
     /// Tells, as it goes, whether the first one is dead by then.
@@ -114,48 +190,6 @@ fn who_waits_on_its_way_out_ends_before_its_hub_whoever_kills_it() {
         yield_now();
     });
     assert!(receiver.recv().unwrap());
-}
-
-#[test]
-fn who_was_left_in_a_callback_of_the_hub_as_its_task_ended_ends_before_the_hub() {
-    struct Note(&'static str, mpsc::Sender<&'static str>);
-    impl Drop for Note {
-        fn drop(&mut self) {
-            self.1.send(self.0).unwrap();
-        }
-    }
-    /// Goes away by hand as it is dropped.
-    struct Leave(#[expect(dead_code)] Note);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let _ = Greenlet::<()>::root().try_switch(());
-        }
-    }
-    thread_local! {
-        static NOTE: RefCell<Option<Note>> = const { RefCell::new(None) };
-    }
-    let (sender, receiver) = mpsc::channel();
-    on_a_thread(move || {
-        Greenlet::<()>::root();
-        // Before there is a hub, so that this goes after it.
-        NOTE.set(Some(Note("the thread's data", sender.clone())));
-        // Somebody who never gets what he waits for, and is unwound after the first task, whose block is kept for it.
-        let block = Greenlet::<()>::new(|()| ());
-        let (mut mine, its) = UnixStream::pair().unwrap();
-        drop(spawn(move || {
-            let _its = its;
-            mine.read(&mut [0])
-        }));
-        yield_now();
-        drop(block);
-        drop(spawn(|| ()));
-        // When the first task has ended, the hub lets go of this one, which never ran.
-        let unrun = spawn(|| ());
-        unrun.kill_with(Leave(Note("what left", sender))).unwrap();
-        drop(unrun);
-        Greenlet::<()>::new(|()| yield_now()).switch(());
-    });
-    assert_eq!(receiver.iter().collect::<Vec<_>>(), ["what left", "the thread's data"]);
 }
 
 /// Panics when it is dropped, unless somebody does already.
@@ -211,30 +245,6 @@ fn what_timers_and_posts_own_is_dropped_when_the_thread_ends_whatever_its_destru
         }
     });
     assert!(receiver.recv().is_err(), "all were dropped");
-}
-
-#[test]
-fn who_comes_back_from_a_callback_of_the_hub_in_somebodys_panic_takes_nobodys_turn() {
-    /// Goes away by hand as it is dropped.
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let _ = Greenlet::<()>::root().try_switch(());
-        }
-    }
-    let unrun = spawn(|| ());
-    unrun.kill_with(Leave).unwrap();
-    drop(unrun);
-    let next = spawn(|| 1);
-    let waits = Greenlet::<()>::new(|()| yield_now());
-    waits.switch(());
-    let unwound = catch_unwind(AssertUnwindSafe(|| {
-        let waits = waits;
-        let _on_drop = OnDrop(|| drop(waits.kill()));
-        resume_unwind(Box::new("on its way"));
-    }));
-    assert!(unwound.is_err());
-    assert_eq!(next.join().unwrap(), 1);
 }
 
 #[test]

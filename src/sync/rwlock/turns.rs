@@ -70,9 +70,9 @@ impl Turns {
     fn admit_waiting(&self) {
         while let Some(access) = self.waiting.first()
             && self.admits(access)
+            && self.waiting.wake_one()
         {
             self.admit(access);
-            self.waiting.wake_one(hub::here());
         }
     }
 
