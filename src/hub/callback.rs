@@ -19,6 +19,7 @@ impl Hub {
         if me.unwinder() != unwinder && me.unwinder().is_some() {
             self.keep_exit_due(me);
         }
+        self.cut_short.set(self.has_no_time());
     }
 
     /// An exit that was raised in the current greenlet ended in a callback, which was not what it was for.

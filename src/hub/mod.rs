@@ -139,6 +139,8 @@ pub(crate) struct Hub {
     last_waits: Cell<Option<Instant>>,
     /// Between rounds: who runs now does the hub's work.
     turning: Cell<bool>,
+    /// A callback has left no time for the rest of that.
+    cut_short: Cell<bool>,
     /// Greenlets whose waits end when a signal is handled.
     #[cfg(target_os = "linux")]
     signals: signals::SignalWaiters,
@@ -288,6 +290,7 @@ impl Hub {
             #[cfg(target_os = "linux")]
             last_waits: Cell::new(None),
             turning: Cell::new(false),
+            cut_short: Cell::new(false),
             #[cfg(target_os = "linux")]
             signals: signals::SignalWaiters::default(),
             #[cfg(target_os = "linux")]
@@ -375,7 +378,7 @@ impl Hub {
     ///
     /// As [`park`](Self::park).
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn yield_now(&self) {
         let me = self.current();
         self.may_wait(me);
@@ -491,13 +494,20 @@ impl Hub {
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
-            // It was left in a callback, and comes back from there to be unwound.
-            None if self.shutting_down.get() => return Err(Raised::exit()),
-            None => {
-                switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
-            }
+            None => self.nobody_is_next(),
         };
         brought.map(|Wake| ())
+    }
+
+    /// Tells the root that nobody will ever be, and waits.
+    #[track_caller]
+    #[cold]
+    fn nobody_is_next(&self) -> Result<Wake, Raised> {
+        if self.shutting_down.get() {
+            // The current one was left in a callback, and comes back from there to be unwound.
+            return Err(Raised::exit());
+        }
+        switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
     }
 
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one

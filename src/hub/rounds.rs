@@ -26,7 +26,7 @@ impl Hub {
         loop {
             match self.round.get() {
                 0 => {
-                    if !self.turn() && (self.has_no_time() || !self.interrupt_root()) {
+                    if !self.turn() {
                         return None;
                     }
                 }
@@ -41,11 +41,13 @@ impl Hub {
     }
 
     /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
-    /// ever will, or the current greenlet cannot wait for that.
+    /// ever will and the root, which waits for something else, has to be told; or if the current greenlet cannot wait
+    /// for that.
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
         self.turning.set(true);
+        self.cut_short.set(false);
         greenlet_thread::notice_global_hook();
         self.remote.drain(self);
         let hope = if self.ready.is_empty() {
@@ -56,7 +58,7 @@ impl Hub {
         };
         self.round.set(self.ready.len());
         self.turning.set(false);
-        hope && !self.has_no_time()
+        !self.cut_short.get() && (hope || self.interrupt_root())
     }
 
     /// Polls without waiting, if there is anything to poll for and the last time was long ago.
@@ -76,9 +78,9 @@ impl Hub {
         }
     }
 
-    /// Waits for I/O, the next timer or another thread; false if there is none of them, or it has no time for them.
+    /// Waits for I/O, the next timer or another thread; false if there is none of them, or no time for them.
     pub(super) fn wait_for_work(&self) -> bool {
-        if self.has_no_time() {
+        if self.cut_short.get() {
             return false;
         }
         if !self.idlers.is_empty() {

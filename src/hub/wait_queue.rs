@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use super::{Fiber, watch};
+use super::{Fiber, Hub, watch};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::arch::prefetch;
 use crate::greenlet::core::Core;
@@ -273,10 +273,11 @@ impl<C> WaitQueue<C> {
     /// if nobody waits who could be woken: once the hub has ended, those who are still here were abandoned.
     #[inline]
     pub(crate) fn wake_first<R>(&self, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
-        if self.is_empty() {
-            return None;
-        }
-        let hub = super::existing()?;
+        if self.is_empty() { None } else { self.wake_first_in(super::existing()?, hand_over) }
+    }
+
+    #[inline]
+    fn wake_first_in<R>(&self, hub: &Hub, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
         let node = self.take_first()?;
         let handed = hand_over(&node.cargo);
         node.wake(|fiber| hub.make_ready(fiber));
@@ -292,7 +293,11 @@ impl<C> WaitQueue<C> {
     /// Makes everybody ready who waits now.
     #[inline]
     pub(crate) fn wake_all(&self) {
-        while self.wake_one() {}
+        if !self.is_empty()
+            && let Some(hub) = super::existing()
+        {
+            while self.wake_first_in(hub, |_| ()).is_some() {}
+        }
     }
 
     /// As [`wake_all`](Self::wake_all), through another way to make ready.
