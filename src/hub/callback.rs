@@ -1,7 +1,7 @@
 //! What the hub calls on the stack of whoever is in it: calls of timers, posts of other threads, and what becomes of a
 //! task that it cannot start.
 
-use super::{Cause, Fiber, Hub, Interrupt, greenlet_thread};
+use super::{Cause, Fiber, FiberState, Hub, Interrupt, greenlet_thread};
 use crate::greenlet::GreenletExit;
 use crate::greenlet::core::Core;
 use crate::greenlet::standing::Mark;
@@ -9,39 +9,45 @@ use crate::greenlet::words;
 
 impl Hub {
     /// Calls what must not wait, for somebody who is not the current greenlet. It may go away by hand, though, and
-    /// come back as late as at the end of the hub, which looks for the mark.
-    pub(super) fn call_back(&self, call: impl FnOnce()) {
+    /// come back as late as at the end of the hub, which looks for the mark. False if it [is
+    /// awaited](Self::is_awaited) then.
+    pub(super) fn call_back(&self, call: impl FnOnce()) -> bool {
         // SAFETY: what is current is alive as long as this runs on its stack.
         let me = unsafe { greenlet_thread::current().as_ref() };
         let _marked = (!me.standing.has(Mark::CalledUpon)).then(|| Marked::new(me));
         let unwinder = me.unwinder();
         words::without_waiting(call);
-        if me.unwinder() != unwinder && me.unwinder().is_some() {
-            self.keep_exit_due(me);
+        let is_unwound = self.shutting_down.get() || me.unwinder() != unwinder && me.unwinder().is_some();
+        if is_unwound && let Some(fiber) = waiting(me) {
+            self.keep_exit_due(fiber);
         }
-        self.cut_short.set(self.has_no_time());
+        !self.is_awaited()
     }
 
-    /// An exit that was raised in the current greenlet ended in a callback, which was not what it was for.
+    /// An exit that was raised in one that waits has ended in a callback, which was not what it was for.
     #[cold]
-    fn keep_exit_due(&self, me: &Core) {
-        // SAFETY: the record lives as long as its greenlet.
-        if let Some(fiber) = unsafe { me.record.get().cast::<Fiber>().as_ref() } {
-            self.interrupt(fiber, Interrupt::Unwind(Cause::Kill, Box::new(GreenletExit)));
+    fn keep_exit_due(&self, me: &Fiber) {
+        if self.shutting_down.get() {
+            // Nobody else has a turn any more.
+            self.ready.clear();
+            me.state.set(FiberState::Parked);
         }
+        self.interrupt(me, Interrupt::Unwind(Cause::Kill, Box::new(GreenletExit)));
     }
 
-    /// Whether the current greenlet, which looks for who is next, is not to wait until there is somebody: it ends with
-    /// its thread, or ends anyway and somebody has begun to wait for just that.
-    pub(super) fn has_no_time(&self) -> bool {
-        // SAFETY: what is current is alive, and its record as long.
-        let is_unwound_at_its_end = || unsafe {
-            let me = greenlet_thread::current().as_ref();
-            let waits = me.record.get().cast::<Fiber>().as_ref().is_some_and(Fiber::is_in_hub);
-            !waits && me.unwinder().is_some()
-        };
-        self.shutting_down.get() || is_unwound_at_its_end()
+    /// Whether the current greenlet, which looks for who is next, ends, and somebody waits for just that.
+    pub(super) fn is_awaited(&self) -> bool {
+        // SAFETY: what is current is alive.
+        let me = unsafe { greenlet_thread::current().as_ref() };
+        waiting(me).is_none() && (self.shutting_down.get() || me.unwinder().is_some())
     }
+}
+
+/// The record of a greenlet that waits in the hub.
+fn waiting(core: &Core) -> Option<&Fiber> {
+    // SAFETY: a record lives as long as its greenlet.
+    let record = unsafe { core.record.get().cast::<Fiber>().as_ref() };
+    record.filter(|fiber| fiber.state.get() != FiberState::Running)
 }
 
 /// Until dropped, a greenlet has the mark.

@@ -100,11 +100,6 @@ impl Fiber {
         self.is_spawned
     }
 
-    /// Whether it is suspended in the hub, or looks there for who is next.
-    pub(crate) fn is_in_hub(&self) -> bool {
-        matches!(self.state.get(), FiberState::Ready | FiberState::Parked)
-    }
-
     /// What it waits for, if it is parked.
     pub(crate) fn waits_on(&self) -> &'static str {
         // SAFETY: a parked greenlet is alive, and of any other the block is still there.

@@ -139,8 +139,6 @@ pub(crate) struct Hub {
     last_waits: Cell<Option<Instant>>,
     /// Between rounds: who runs now does the hub's work.
     turning: Cell<bool>,
-    /// A callback has left no time for the rest of that.
-    cut_short: Cell<bool>,
     /// Greenlets whose waits end when a signal is handled.
     #[cfg(target_os = "linux")]
     signals: signals::SignalWaiters,
@@ -290,7 +288,6 @@ impl Hub {
             #[cfg(target_os = "linux")]
             last_waits: Cell::new(None),
             turning: Cell::new(false),
-            cut_short: Cell::new(false),
             #[cfg(target_os = "linux")]
             signals: signals::SignalWaiters::default(),
             #[cfg(target_os = "linux")]
@@ -494,24 +491,16 @@ impl Hub {
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
-            None => self.nobody_is_next(),
+            None => {
+                switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
+            }
         };
         brought.map(|Wake| ())
     }
 
-    /// Tells the root that nobody will ever be, and waits.
-    #[track_caller]
-    #[cold]
-    fn nobody_is_next(&self) -> Result<Wake, Raised> {
-        if self.shutting_down.get() {
-            // The current one was left in a callback, and comes back from there to be unwound.
-            return Err(Raised::exit());
-        }
-        switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
-    }
-
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one
-    /// and the root waits for something else than the hub; or if the current one cannot wait until there is one.
+    /// and the root waits for something else than the hub; or if the current one [is
+    /// awaited](Self::is_awaited).
     #[inline(always)]
     fn next_to_run(&self) -> Option<NonNull<Fiber>> {
         loop {
@@ -523,7 +512,7 @@ impl Hub {
                 return Some(next);
             }
             // It was left in a callback, and comes back from there to be unwound: nobody's turn may begin.
-            if self.has_no_time() || panicking() {
+            if self.is_awaited() || panicking() {
                 return None;
             }
         }
@@ -540,10 +529,10 @@ impl Hub {
     pub(crate) fn exit(&self) {
         let me = greenlet_thread::current();
         // SAFETY: what is current is alive.
-        let is_unwound = || unsafe { me.as_ref() }.unwinder().is_some();
+        let is_unwound = || self.shutting_down.get() || unsafe { me.as_ref() }.unwinder().is_some();
         // SAFETY: this is the hub's count, and the greenlet ends at once.
         unsafe { counting::give_up(me) };
-        if self.shutting_down.get() || is_unwound() {
+        if is_unwound() {
             return;
         }
         match self.next_to_run() {

@@ -113,16 +113,14 @@ impl Remote {
         self.posted.load(Ordering::SeqCst)
     }
 
-    /// Sees to what was posted.
+    /// Sees to what was posted. False as for a [callback](Hub::call_back).
     #[inline]
-    pub(crate) fn drain(&self, hub: &Hub) {
-        if self.posted.load(Ordering::Relaxed) {
-            self.drain_posts(hub);
-        }
+    pub(super) fn drain(&self, hub: &Hub) -> bool {
+        !self.posted.load(Ordering::Relaxed) || self.drain_posts(hub)
     }
 
     #[cold]
-    fn drain_posts(&self, hub: &Hub) {
+    fn drain_posts(&self, hub: &Hub) -> bool {
         self.posted.store(false, Ordering::SeqCst);
         if self.rung.swap(false, Ordering::SeqCst) {
             hub.wake_for_bell();
@@ -137,14 +135,16 @@ impl Remote {
         if let Some(inbox) = self.inbox().as_mut() {
             std::mem::swap(inbox, &mut posts);
         }
+        let mut goes_on = true;
         for post in posts.drain(..) {
             match post {
                 Post::Wake(key) => hub.remote_waiters.wake(hub, key),
-                Post::Call(call) => hub.call_back(|| call(hub)),
+                Post::Call(call) => goes_on = hub.call_back(|| call(hub)),
             }
         }
         posts.shrink_to(KEPT_ROOM);
         hub.seen_posts.set(posts);
+        goes_on
     }
 
     /// Takes no lock and allocates nothing.

@@ -20,7 +20,8 @@ pub(super) const EPOCH: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
-    /// root, which waits for something else, has to be told; or if the current greenlet cannot wait for that.
+    /// root, which waits for something else, has to be told; or if the current greenlet [is
+    /// awaited](Self::is_awaited).
     #[inline(always)]
     pub(super) fn next(&self) -> Option<NonNull<Fiber>> {
         loop {
@@ -41,51 +42,44 @@ impl Hub {
     }
 
     /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
-    /// ever will and the root, which waits for something else, has to be told; or if the current greenlet cannot wait
-    /// for that.
+    /// ever will and the root, which waits for something else, has to be told; or if the current greenlet
+    /// [is awaited](Self::is_awaited).
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
         self.turning.set(true);
-        self.cut_short.set(false);
         greenlet_thread::notice_global_hook();
-        self.remote.drain(self);
-        let hope = if self.ready.is_empty() {
-            self.wait_for_work()
-        } else {
-            self.poll_if_due();
-            true
-        };
+        let goes_on = self.remote.drain(self)
+            && if self.ready.is_empty() { self.wait_for_work() } else { self.poll_if_due() };
         self.round.set(self.ready.len());
         self.turning.set(false);
-        !self.cut_short.get() && (hope || self.interrupt_root())
+        goes_on || !self.is_awaited() && self.interrupt_root()
     }
 
-    /// Polls without waiting, if there is anything to poll for and the last time was long ago.
-    pub(super) fn poll_if_due(&self) {
+    /// Polls without waiting, if there is anything to poll for and the last time was long ago. False as for a
+    /// [callback](Self::call_back).
+    pub(super) fn poll_if_due(&self) -> bool {
         let switches = self.switches_since_poll.get() + self.ready.len();
         self.switches_since_poll.set(switches);
         let timers = !self.timers.borrow().is_empty();
         if !timers && !self.poller.is_watching() {
-            return;
+            return true;
         }
         let now = Instant::now();
-        if timers {
-            self.fire_timers(now);
+        if timers && !self.fire_timers(now) {
+            return false;
         }
         if switches >= SWITCHES_PER_POLL || now - self.last_poll.get() >= TIME_PER_POLL {
             self.poll(now, Some(Duration::ZERO));
         }
+        true
     }
 
-    /// Waits for I/O, the next timer or another thread; false if there is none of them, or no time for them.
+    /// Waits for I/O, the next timer or another thread; false if there is none of them, or as for a
+    /// [callback](Self::call_back).
     pub(super) fn wait_for_work(&self) -> bool {
-        if self.cut_short.get() {
-            return false;
-        }
         if !self.idlers.is_empty() {
-            self.run_idler();
-            return true;
+            return self.run_idler();
         }
         if !self.has_timers() && !self.poller.has_waiters() && !self.can_be_woken_remotely() {
             return false;
@@ -94,32 +88,34 @@ impl Hub {
         let now = Instant::now();
         match deadline {
             Some(deadline) if deadline <= now => {
-                self.fire_timers(now);
+                let goes_on = self.fire_timers(now);
                 self.poll(now, Some(Duration::ZERO));
+                goes_on
             }
             Some(deadline) => {
                 self.poll(now, Some(deadline - now));
-                self.fire_timers(Instant::now());
+                self.fire_timers(Instant::now())
             }
             None => {
                 self.poll(now, None);
+                true
             }
         }
-        true
     }
 
     /// Nobody is ready. If a look at timers and I/O does not change that, it is the turn of the first
-    /// of those who wait for just this.
+    /// of those who wait for just this. False as for a [callback](Self::call_back).
     #[cold]
-    fn run_idler(&self) {
+    fn run_idler(&self) -> bool {
         let now = Instant::now();
-        self.fire_timers(now);
+        let goes_on = self.fire_timers(now);
         if self.poller.is_watching() {
             self.poll(now, Some(Duration::ZERO));
         }
         if self.ready.is_empty() {
             self.idlers.wake_one();
         }
+        goes_on
     }
 
     /// Says whether there may be more events at once. Where a post comes before it would sleep, that goes first,
@@ -172,14 +168,19 @@ impl Hub {
         timeout.map(|timeout| timeout.min(EPOCH)).or(Some(EPOCH))
     }
 
-    pub(super) fn fire_timers(&self, now: Instant) {
+    /// Fires the timers that are due. False as for a [callback](Self::call_back).
+    pub(super) fn fire_timers(&self, now: Instant) -> bool {
         loop {
             let due = self.timers.borrow_mut().pop_due(now);
             match due {
                 // SAFETY: a timer is cancelled before its greenlet ends.
                 Some(Action::Wake(fiber)) => self.make_ready(unsafe { fiber.as_ref() }),
-                Some(Action::Call(call)) => self.call_back(|| call(self)),
-                None => return,
+                Some(Action::Call(call)) => {
+                    if !self.call_back(|| call(self)) {
+                        return false;
+                    }
+                }
+                None => return true,
             }
         }
     }

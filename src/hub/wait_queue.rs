@@ -271,12 +271,13 @@ impl<C> WaitQueue<C> {
 
     /// Takes out the first one and makes it ready, after `hand_over` has seen what it brought. None
     /// if nobody waits who could be woken: once the hub has ended, those who are still here were abandoned.
-    #[inline]
+    // Part of every hand-over, of which a call of its own would be a twentieth.
+    #[inline(always)]
     pub(crate) fn wake_first<R>(&self, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
         if self.is_empty() { None } else { self.wake_first_in(super::existing()?, hand_over) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn wake_first_in<R>(&self, hub: &Hub, hand_over: impl FnOnce(&C) -> R) -> Option<R> {
         let node = self.take_first()?;
         let handed = hand_over(&node.cargo);
