@@ -32,8 +32,8 @@ thread_local! {
 /// What is asked of a scheduler.
 pub(crate) struct Scheduler {
     /// Picks who continues where nobody else does: a greenlet that is ready to be switched to with [`Wake`]; or says
-    /// what to raise in the root. What it says does not
-    /// count where somebody has begun to unwind the current greenlet meanwhile.
+    /// what to raise in the root. What it says does not count where somebody has begun to unwind the current greenlet
+    /// meanwhile.
     pub(crate) pick: fn() -> Result<NonNull<Core>, Raised>,
     /// Is told of a greenlet that it had suspended and that runs now, before anything does so on its stack. It may
     /// be somebody else's doing.

@@ -14,6 +14,10 @@ pub(super) static FUNCTIONS: Scheduler = Scheduler { pick: || here().pick(), run
 impl Hub {
     /// Who continues when a greenlet ends and its parent, parked, cannot take what it leaves.
     fn pick(&self) -> Result<NonNull<Core>, Raised> {
+        if self.shutting_down.get() {
+            // Nobody has a turn any more, and the root waits for one that it unwinds.
+            return Err(Raised::exit());
+        }
         let next = self.next_to_run().ok_or_else(|| self.loop_exit())?;
         // SAFETY: what is in the queue is alive.
         let core = unsafe { next.as_ref() }.core();

@@ -9,7 +9,7 @@ use std::thread::panicking;
 use greenlet::hub::{HubHandle, Parker};
 use greenlet::queue::{Channel, Queue};
 use greenlet::sync::{Event, Mutex, RwLock, Semaphore};
-use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, yield_now};
+use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, threads, yield_now};
 
 use crate::{FOREVER, MS, OnDrop, reports};
 
@@ -159,6 +159,28 @@ fn what_is_given_back_when_the_hub_has_ended_goes_to_nobody_who_was_abandoned_in
         yield_now();
     });
     assert_eq!(receiver.try_recv(), Ok(()));
+}
+
+#[test]
+fn who_dies_as_the_thread_ends_with_a_parent_that_waits_does_not_keep_the_thread_alive() {
+    static NEVER: threads::Event = threads::Event::new();
+    thread_local! {
+        static CHILD: RefCell<Option<Greenlet<()>>> = const { RefCell::new(None) };
+    }
+    on_a_thread(|| {
+        reports();
+        CHILD.with(|_| ());
+        drop(spawn(|| {
+            let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+            // What this ends with finds the parent waiting for something else, so this is never continued.
+            let _ = CHILD.with(|child| child.borrow().as_ref().unwrap().try_switch(()));
+        }));
+        drop(spawn(|| {
+            CHILD.set(Some(Greenlet::new(|()| ())));
+            NEVER.wait();
+        }));
+        yield_now();
+    });
 }
 
 #[test]
