@@ -267,10 +267,12 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
         }
     }
     let thread = core.thread();
-    let scheduler = thread.scheduler.get().expect("who waits in a scheduler has one");
     // A destructor, or a callback of the scheduler, may have made somebody begin to unwind this greenlet, who waits
-    // for just its end.
-    let picked = if core.unwinder().is_none() { (scheduler.pick)() } else { Err(Raised::exit()) };
+    // for just its end. And the scheduler may have come to its own meanwhile.
+    let picked = match thread.scheduler.get().filter(|_| core.unwinder().is_none()) {
+        Some(scheduler) => (scheduler.pick)(),
+        None => Err(Raised::exit()),
+    };
     let (next, content) = match (core.unwinder(), picked) {
         (Some(unwinder), _) => (unwinder, Err(Raised::exit())),
         (None, Ok(next)) => (next, Ok(Wake)),

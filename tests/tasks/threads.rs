@@ -1,6 +1,6 @@
 //! Other threads, and the end of a thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -181,6 +181,42 @@ fn who_dies_as_the_thread_ends_with_a_parent_that_waits_does_not_keep_the_thread
         }));
         yield_now();
     });
+}
+
+#[test]
+fn who_has_left_as_its_unwanted_result_was_dropped_is_unwound_when_the_hub_has_ended() {
+    struct Leave(bool);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            if self.0 {
+                let _ = Greenlet::<Leave>::root().try_switch(Leave(false));
+            }
+        }
+    }
+    type Tell = OnDrop<Box<dyn FnMut()>>;
+    thread_local! {
+        static TELL: RefCell<Option<Tell>> = const { RefCell::new(None) };
+    }
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        reports();
+        // Before there is a hub, so that this goes after it.
+        TELL.set(None);
+        let child = Rc::new(Cell::new(None));
+        drop(spawn({
+            let child = child.clone();
+            move || {
+                child.set(Some(Greenlet::new(|leave: Leave| leave)));
+                Event::new().wait();
+            }
+        }));
+        yield_now();
+        let child = child.take().unwrap();
+        // Its parent waits for something else, and the hub knows nothing of it.
+        drop(child.switch(Leave(true)));
+        TELL.set(Some(OnDrop(Box::new(move || sender.send(child.is_dead()).unwrap()))));
+    });
+    assert_eq!(receiver.try_recv(), Ok(true));
 }
 
 #[test]
