@@ -33,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) refs: Cell<u32>,
     pub(crate) standing: Standing,
     pub(crate) class: Cell<SizeClass>,
+    /// Somebody has begun to unwind it since this was last taken.
+    pub(crate) is_newly_unwound: Cell<bool>,
     /// A word for the floor above: the hub's record of this greenlet.
     pub(crate) record: Cell<*mut ()>,
     thread: NonNull<Thread>,
@@ -73,6 +75,7 @@ impl Core {
             refs: Cell::new(0),
             standing: Standing::new(Phase::Dead),
             class: Cell::new(class),
+            is_newly_unwound: Cell::new(false),
             record: Cell::new(ptr::null_mut()),
             thread,
             id: Cell::new(0),
@@ -133,6 +136,7 @@ impl Core {
 
     pub(crate) fn set_unwinder(&self, unwinder: Option<NonNull<Core>>) {
         self.unwinder.set(unwinder);
+        self.is_newly_unwound.set(unwinder.is_some());
         self.standing.set(Mark::Unwound, unwinder.is_some());
     }
 

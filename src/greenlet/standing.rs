@@ -75,6 +75,11 @@ impl Standing {
         self.0.get() & mark as u8 != 0
     }
 
+    #[inline(always)]
+    pub(crate) fn has_either(&self, one: Mark, other: Mark) -> bool {
+        self.0.get() & (one as u8 | other as u8) != 0
+    }
+
     pub(crate) fn set(&self, mark: Mark, is_so: bool) {
         let others = self.0.get() & !(mark as u8);
         self.0.set(if is_so { others | mark as u8 } else { others });

@@ -1,45 +1,48 @@
 //! What the hub calls on the stack of whoever is in it: calls of timers, posts of other threads, and what becomes of a
 //! task that it cannot start.
 
-use super::{Cause, Fiber, FiberState, Hub, Interrupt, greenlet_thread};
-use crate::greenlet::GreenletExit;
+use super::{Fiber, FiberState, Hub, greenlet_thread};
 use crate::greenlet::core::Core;
 use crate::greenlet::standing::Mark;
 use crate::greenlet::words;
 
 impl Hub {
     /// Calls what must not wait, for somebody who is not the current greenlet. It may go away by hand, though, and
-    /// come back as late as at the end of the hub, which looks for the mark. False if it [is
-    /// awaited](Self::is_awaited) then.
+    /// come back as late as at the end of the hub, which looks for the mark. False if the current greenlet [is to
+    /// end](Self::is_to_end) then.
     pub(super) fn call_back(&self, call: impl FnOnce()) -> bool {
         // SAFETY: what is current is alive as long as this runs on its stack.
         let me = unsafe { greenlet_thread::current().as_ref() };
         let _marked = (!me.standing.has(Mark::CalledUpon)).then(|| Marked::new(me));
-        let unwinder = me.unwinder();
+        me.is_newly_unwound.set(false);
         words::without_waiting(call);
-        let is_unwound = self.shutting_down.get() || me.unwinder() != unwinder && me.unwinder().is_some();
-        if is_unwound && let Some(fiber) = waiting(me) {
-            self.keep_exit_due(fiber);
+        if let Some(fiber) = waiting(me) {
+            self.comes_back(fiber, me.is_newly_unwound.take());
         }
-        !self.is_awaited()
+        !self.is_to_end()
     }
 
-    /// An exit that was raised in one that waits has ended in a callback, which was not what it was for.
-    #[cold]
-    fn keep_exit_due(&self, me: &Fiber) {
-        if self.shutting_down.get() {
-            // Nobody else has a turn any more.
-            self.ready.clear();
-            me.state.set(FiberState::Parked);
+    /// A greenlet that waits here may have been left in a callback.
+    fn comes_back(&self, fiber: &Fiber, is_unwound: bool) {
+        if is_unwound {
+            // The exit has ended in the callback, which was not what it was for.
+            self.ready.remove(fiber);
+            fiber.state.set(FiberState::Unwound);
+        } else if fiber.state.get() == FiberState::Late {
+            fiber.state.set(FiberState::Parked);
+            self.make_ready(fiber);
         }
-        self.interrupt(me, Interrupt::Unwind(Cause::Kill, Box::new(GreenletExit)));
     }
 
-    /// Whether the current greenlet, which looks for who is next, ends, and somebody waits for just that.
-    pub(super) fn is_awaited(&self) -> bool {
+    /// Whether the current greenlet, which looks for who is next, is to end in place of that: because it was
+    /// unwound in a callback, or ends anyway, and then somebody waits for just that.
+    pub(super) fn is_to_end(&self) -> bool {
         // SAFETY: what is current is alive.
         let me = unsafe { greenlet_thread::current().as_ref() };
-        waiting(me).is_none() && (self.shutting_down.get() || me.unwinder().is_some())
+        match waiting(me) {
+            Some(fiber) => fiber.state.get() == FiberState::Unwound,
+            None => self.shutting_down.get() || me.unwinder().is_some(),
+        }
     }
 }
 

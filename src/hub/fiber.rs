@@ -20,6 +20,10 @@ pub(crate) enum FiberState {
     Ready,
     /// It waits to be made ready.
     Parked,
+    /// Its turn came where it was left in a callback: it is ready again as soon as it comes back from there.
+    Late,
+    /// It waits, and is to be unwound.
+    Unwound,
     /// It is not to run any more, though it may still be in the run queue.
     Ended,
 }
@@ -183,15 +187,21 @@ impl Fiber {
         }
     }
 
-    /// Whether it can be switched to, because it has run before, and was not abandoned since, or has a
-    /// stack now. One that was spawned and is never going to run is told so.
+    /// Whether it can be switched to, because it has run before, and was neither abandoned nor left in a callback
+    /// since, or has a stack now. One that was spawned and is never going to run is told so.
     #[inline]
     pub(crate) fn can_run(&self, hub: &Hub) -> bool {
         // SAFETY: a record's greenlet is alive while it can be run.
         let block = unsafe { self.core.as_ref() };
         match block.standing.phase() {
             Phase::Unstarted => self.can_start(hub, block),
-            Phase::Active | Phase::Dead => !block.standing.has(Mark::Abandoned),
+            Phase::Active | Phase::Dead => {
+                let is_in_hub = !block.standing.has_either(Mark::Abandoned, Mark::CalledUpon);
+                if !is_in_hub {
+                    self.state.set(FiberState::Late);
+                }
+                is_in_hub
+            }
         }
     }
 

@@ -491,16 +491,23 @@ impl Hub {
             // SAFETY: a record's greenlet belongs to this thread, and a ready one is alive. It can be
             // switched to: it is suspended in this function, or unstarted with a stack reserved.
             Some(next) => unsafe { switching::transfer_or_deliver(next.as_ref().core(), Wake) },
-            None => {
-                switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
-            }
+            None => self.nobody_is_next(me),
         };
         brought.map(|Wake| ())
     }
 
+    /// Tells the root that nobody will ever be, and waits.
+    #[cold]
+    fn nobody_is_next(&self, me: &Fiber) -> Result<Wake, Raised> {
+        if me.state.get() == FiberState::Unwound {
+            return Err(Raised::exit());
+        }
+        switching::deliver::<Wake, Wake>(Greenlet::<Wake>::root().core_ptr(), Err(self.loop_exit()))
+    }
+
     /// The greenlet that runs next, with a stack if it needs one. `None` if there will never be one
-    /// and the root waits for something else than the hub; or if the current one [is
-    /// awaited](Self::is_awaited).
+    /// and the root waits for something else than the hub; or if the current one [is to
+    /// end](Self::is_to_end).
     #[inline(always)]
     fn next_to_run(&self) -> Option<NonNull<Fiber>> {
         loop {
@@ -511,8 +518,7 @@ impl Hub {
                 fiber.state.set(FiberState::Running);
                 return Some(next);
             }
-            // It was left in a callback, and comes back from there to be unwound: nobody's turn may begin.
-            if self.is_awaited() || panicking() {
+            if self.is_to_end() {
                 return None;
             }
         }
@@ -527,20 +533,16 @@ impl Hub {
     /// With the text of a LoopExit, if nobody is next and the root waits for something else: the
     /// body is to pass that on to its parent, which is the root.
     pub(crate) fn exit(&self) {
-        let me = greenlet_thread::current();
-        // SAFETY: what is current is alive.
-        let is_unwound = || self.shutting_down.get() || unsafe { me.as_ref() }.unwinder().is_some();
         // SAFETY: this is the hub's count, and the greenlet ends at once.
-        unsafe { counting::give_up(me) };
-        if is_unwound() {
+        unsafe { counting::give_up(greenlet_thread::current()) };
+        if self.is_to_end() {
             return;
         }
         match self.next_to_run() {
             // SAFETY: it is ready, has a stack if it needs one, and nothing runs between here and the
             // end of this body.
             Some(next) => unsafe { life::succeed_current(next.as_ref().core()) },
-            // A callback has made somebody begin to unwind it.
-            None if is_unwound() => {}
+            None if self.is_to_end() => {}
             None => self.loop_exit().resume(),
         }
     }

@@ -326,6 +326,8 @@ pub(super) struct RemoteKey {
 #[derive(Default)]
 pub(crate) struct Waiters {
     slots: RefCell<Slab<Waiter>>,
+    /// How many of them were not woken.
+    unwoken: Cell<usize>,
     next_age: Cell<u64>,
     /// Somebody has come since the hub last asked.
     news: Cell<bool>,
@@ -340,8 +342,7 @@ struct Waiter {
 impl Waiters {
     /// Whether all were woken. One who was may have been left in the midst of its wait by hand, and still be here.
     pub(super) fn are_woken(&self) -> bool {
-        let slots = self.slots.borrow();
-        slots.is_empty() || slots.iter().all(|(_, waiter)| waiter.woken)
+        self.unwoken.get() == 0
     }
 
     /// Whether somebody has begun to wait since this was last called.
@@ -359,6 +360,7 @@ impl Waiters {
         let age = self.next_age.get();
         self.next_age.set(age + 1);
         self.news.set(true);
+        self.unwoken.set(self.unwoken.get() + 1);
         let slot = self.slots.borrow_mut().insert(Waiter { fiber: NonNull::from(fiber), age, woken: false });
         Entered { waiters: self, key: RemoteKey { slot, age } }
     }
@@ -367,7 +369,9 @@ impl Waiters {
         if let Some(waiter) = self.slots.borrow_mut().get_mut(key.slot)
             && waiter.age == key.age
         {
-            waiter.woken = true;
+            if !std::mem::replace(&mut waiter.woken, true) {
+                self.unwoken.set(self.unwoken.get() - 1);
+            }
             // SAFETY: the waiter leaves before its greenlet ends.
             hub.make_ready(unsafe { waiter.fiber.as_ref() });
         }
@@ -392,6 +396,9 @@ impl Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.waiters.slots.borrow_mut().remove(self.key.slot);
+        let waiter = self.waiters.slots.borrow_mut().remove(self.key.slot);
+        if !waiter.woken {
+            self.waiters.unwoken.set(self.waiters.unwoken.get() - 1);
+        }
     }
 }

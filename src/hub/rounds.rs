@@ -20,8 +20,8 @@ pub(super) const EPOCH: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// The next in the queue. Waits where there is none; `None` if there will never be one and the
-    /// root, which waits for something else, has to be told; or if the current greenlet [is
-    /// awaited](Self::is_awaited).
+    /// root, which waits for something else, has to be told; or if the current greenlet [is to
+    /// end](Self::is_to_end).
     #[inline(always)]
     pub(super) fn next(&self) -> Option<NonNull<Fiber>> {
         loop {
@@ -43,7 +43,7 @@ impl Hub {
 
     /// Begins a round: whatever has become ready since the last one began is in it. False if nothing
     /// ever will and the root, which waits for something else, has to be told; or if the current greenlet
-    /// [is awaited](Self::is_awaited).
+    /// [is to end](Self::is_to_end).
     #[cold]
     #[inline(never)]
     pub(super) fn turn(&self) -> bool {
@@ -53,7 +53,7 @@ impl Hub {
             && if self.ready.is_empty() { self.wait_for_work() } else { self.poll_if_due() };
         self.round.set(self.ready.len());
         self.turning.set(false);
-        goes_on || !self.is_awaited() && self.interrupt_root()
+        goes_on || !self.is_to_end() && self.interrupt_root()
     }
 
     /// Polls without waiting, if there is anything to poll for and the last time was long ago. False as for a
@@ -96,6 +96,8 @@ impl Hub {
                 self.poll(now, Some(deadline - now));
                 self.fire_timers(Instant::now())
             }
+            // What may still wait then has a deadline.
+            None if self.shutting_down.get() => false,
             None => {
                 self.poll(now, None);
                 true

@@ -14,8 +14,7 @@ pub(super) static FUNCTIONS: Scheduler = Scheduler { pick: || here().pick(), run
 impl Hub {
     /// Who continues when a greenlet ends and its parent, parked, cannot take what it leaves.
     fn pick(&self) -> Result<NonNull<Core>, Raised> {
-        if self.shutting_down.get() {
-            // Nobody has a turn any more, and the root waits for one that it unwinds.
+        if self.is_to_end() {
             return Err(Raised::exit());
         }
         let next = self.next_to_run().ok_or_else(|| self.loop_exit())?;

@@ -9,10 +9,10 @@ use std::sync::mpsc::{self, Sender};
 
 use greenlet::net::UnixStream;
 use greenlet::sync::Event;
-use greenlet::{Greenlet, State, sleep, spawn, threads, yield_now};
+use greenlet::{GreenThread, Greenlet, KillError, State, Timeout, sleep, spawn, threads, yield_now};
 
 use crate::threads::on_a_thread;
-use crate::{FOREVER, OnDrop, reports};
+use crate::{FOREVER, MS, OnDrop, reports};
 
 /// Goes to the root by hand as it is dropped.
 struct Leave<T>(T);
@@ -31,7 +31,7 @@ fn leave(with: impl Send + 'static) {
 
 /// Lets others run while the root waits for something else than the hub.
 fn wait_by_hand() {
-    Greenlet::<()>::new(|()| sleep(FOREVER)).switch(());
+    Greenlet::<()>::new(|()| Event::new().wait()).switch(());
 }
 
 fn is_unwound_when_its_thread_ends(wait: impl FnOnce() + Send + 'static) {
@@ -75,6 +75,56 @@ fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_kill_by_hand() {
     victim.kill().unwrap();
     assert_eq!(victim.state(), State::Dead);
     assert!(task.join().unwrap_err().is_killed());
+}
+
+#[test]
+fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_second_kill_if_the_first_has_made_it_wait_there() {
+    let handle = Rc::new(RefCell::new(None));
+    let task = spawn({
+        let handle = handle.clone();
+        move || {
+            handle.replace(Some(Greenlet::<()>::current()));
+            let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+            Event::new().wait()
+        }
+    });
+    yield_now();
+    leave(());
+    let victim = handle.take().unwrap();
+    assert!(matches!(victim.kill(), Err(KillError::Refused)), "it waits again, and is left there");
+    victim.kill().unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn whose_turn_comes_while_it_is_left_in_a_callback_of_the_hub_has_it_when_it_is_back() {
+    let [left, other] = [const { RefCell::new(None) }; 2].map(Rc::new);
+    let (first, second) = (Rc::new(Event::new()), Rc::new(Event::new()));
+    let task = spawn({
+        let (left, first, second) = (left.clone(), first.clone(), second.clone());
+        move || {
+            left.replace(Some(Greenlet::<()>::current()));
+            first.wait();
+            second.wait();
+        }
+    });
+    yield_now();
+    drop(spawn({
+        let other = other.clone();
+        move || {
+            other.replace(Some(Greenlet::<()>::current()));
+            Greenlet::<()>::root().switch(());
+        }
+    }));
+    wait_by_hand();
+    first.set();
+    leave(());
+    wait_by_hand();
+    second.set();
+    // The other one ends, and looks for who is next.
+    let _ = other.take().unwrap().try_switch(());
+    let _ = left.take().unwrap().try_switch(());
+    task.join().unwrap();
 }
 
 #[test]
@@ -135,10 +185,29 @@ fn who_was_left_in_a_callback_of_the_hub_as_its_task_ended_ends_before_the_hub()
 
 #[test]
 fn who_comes_back_from_a_callback_of_the_hub_in_somebodys_panic_takes_nobodys_turn() {
-    leave(());
-    let next = spawn(|| 1);
-    let waits = Greenlet::<()>::new(|()| yield_now());
-    waits.switch(());
+    takes_nobodys_turn(|| {
+        leave(());
+        let next = spawn(|| 1);
+        let waits = Greenlet::<()>::new(|()| yield_now());
+        waits.switch(());
+        (waits, next)
+    });
+    takes_nobodys_turn(|| {
+        // In a timer's callback.
+        drop(spawn(|| {
+            let timeout = Timeout::raising(MS, || Leave(()));
+            timeout.start().unwrap();
+            std::mem::forget(timeout);
+        }));
+        yield_now();
+        let waits = Greenlet::<()>::new(|()| sleep(FOREVER));
+        waits.switch(());
+        (waits, spawn(|| 1))
+    });
+}
+
+fn takes_nobodys_turn(leave: impl FnOnce() -> (Greenlet<()>, GreenThread<u32>)) {
+    let (waits, next) = leave();
     let unwound = catch_unwind(AssertUnwindSafe(|| {
         let waits = waits;
         let _on_drop = OnDrop(|| drop(waits.kill()));
