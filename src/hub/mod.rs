@@ -19,6 +19,9 @@
 //!   error; every other wait panics, and a panic in a destructor during unwinding aborts the process. What need not wait
 //!   works as ever: `try_lock`, a lock that is free, `set`, `put` where there is room. (With the
 //!   feature `own-tls`, every wait in a destructor of a greenlet's own thread-locals panics.)
+//! - **At the end of a thread** it is the same in destructors that run when its tasks are being unwound, or when its hub
+//!   has ended, which is where thread-locals are dropped that were first used before it: what need not wait works, and
+//!   the rest returns an error if it can, and else panics. What begins something (a task, a timeout, a server) panics.
 //! - **LoopExit.** Nobody is ready, no timer is set, nobody waits for a descriptor or for another thread, and no
 //!   [`HubHandle`], listener for [signals](crate::signal) or thread of a [`run_on`] is left: nobody here can ever run
 //!   again. Then the thread's root greenlet, which is what the thread itself runs, panics where it waits. The panic's text
@@ -78,7 +81,7 @@ pub use self::guest::Guest;
 pub(crate) use self::interrupts::{Cause, Interrupt};
 pub use self::join::join;
 pub use self::poller::{Backend, UnknownBackend};
-pub(crate) use self::poller::{Direction, Source, SourceRef};
+pub(crate) use self::poller::{Direction, Source, SourceRef, poll_fds};
 pub(crate) use self::remote::{Bell, Remote, RemoteWaker};
 pub use self::remote::{HubGone, HubHandle};
 pub use self::run_on::{Hubs, Place, run_on};
@@ -101,6 +104,9 @@ use crate::spin::Habit;
 
 /// Why a greenlet does not wait in its destructors.
 const UNWINDS: &str = "a greenlet cannot wait while it unwinds";
+/// Why it does not where its thread ends.
+const IS_ENDING: &str = "this thread's hub is ending";
+const HAS_ENDED: &str = "this thread's hub has ended";
 
 /// This many operations in a row may succeed at once before the greenlet yields.
 const BUDGET: u32 = 64;
@@ -212,13 +218,25 @@ pub(crate) fn can_wait() -> bool {
     existing().is_some_and(Hub::can_wait)
 }
 
+/// This thread's hub, unless it has ended.
+#[inline]
+pub(crate) fn unless_ended<'a>() -> Option<&'a Hub> {
+    existing().or_else(|| (!has_ended()).then(here))
+}
+
 /// For what has an error to return where it would have to wait.
 ///
 /// # Errors
 ///
-/// If the current greenlet unwinds.
+/// If the current greenlet unwinds, or its thread ends.
 pub(crate) fn check_may_wait() -> io::Result<()> {
-    if panicking() { Err(io::Error::other(UNWINDS)) } else { Ok(()) }
+    let why_not = match existing() {
+        _ if panicking() => UNWINDS,
+        Some(hub) if hub.is_over_for_current() => IS_ENDING,
+        None if has_ended() => HAS_ENDED,
+        _ => return Ok(()),
+    };
+    Err(io::Error::other(why_not))
 }
 
 /// Chooses how this thread's hub waits for descriptors (eventlet's `use_hub`, gevent's `GEVENT_LOOP`).
@@ -263,7 +281,7 @@ impl Hub {
 
     /// Makes this thread's hub. There is none yet.
     fn start(backend: Backend) -> io::Result<NonNull<Hub>> {
-        assert!(!has_ended(), "this thread's hub has ended");
+        assert!(!has_ended(), "{HAS_ENDED}");
         // The greenlets' own thread-exit work is registered first, so that it runs last.
         let current = greenlet_thread::current();
         let (poller, now) = (Poller::new(backend)?, Instant::now());
@@ -408,7 +426,7 @@ impl Hub {
         me.raise_interrupt();
         // SAFETY: what is current is alive.
         let unwinder = unsafe { me.core().as_ref() }.unwinder();
-        let Some(unwinder) = unwinder else { panic!("this thread's hub is ending") };
+        let Some(unwinder) = unwinder else { panic!("{IS_ENDING}") };
         // It caught its exit and waits again: that is for its unwinder to judge.
         match switching::deliver(unwinder, Ok(Wake)) {
             Ok(Wake) => panic::resume_unwind(Box::new(GreenletExit)),
@@ -440,9 +458,14 @@ impl Hub {
     /// Whether the current greenlet can wait: not while it unwinds, not in a callback of the hub, nor at the end
     /// of its thread. One that has caught its exit there can try, which is for its unwinder to judge.
     fn can_wait(&self) -> bool {
+        !panicking() && words::held() == Hold::Nothing && !self.is_over_for_current()
+    }
+
+    /// Whether the thread ends, and the current greenlet is not the one that is unwound for it.
+    fn is_over_for_current(&self) -> bool {
         // SAFETY: what is current is alive.
         let is_unwound = || unsafe { greenlet_thread::current().as_ref() }.unwinder().is_some();
-        !panicking() && words::held() == Hold::Nothing && (!self.shutting_down.get() || is_unwound())
+        self.shutting_down.get() && !is_unwound()
     }
 
     /// Has the next operation of this turn yield first.

@@ -63,14 +63,13 @@ impl Parker {
     #[track_caller]
     fn wait(&self, timeout: Option<Duration>) -> bool {
         let deadline = deadline(timeout);
-        let hub = super::here();
-        hub.spend_budget();
+        super::spend_budget();
         // Whoever is unwound after its wake leaves the permit to the next one.
         let pass_on = || {
             self.permit.waiting.wake_one();
         };
         while !self.permit.available.get() {
-            if !hub.wait_for_hand_over(&self.permit.waiting, deadline, "a parker", &pass_on) {
+            if !super::here().wait_for_hand_over(&self.permit.waiting, deadline, "a parker", &pass_on) {
                 break;
             }
         }

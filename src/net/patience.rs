@@ -16,7 +16,7 @@ pub(super) fn retry<R>(
     mut operation: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
     // Before the operation: who is interrupted here has lost nothing.
-    hub::here().spend_budget();
+    hub::spend_budget();
     let mut pause = Duration::ZERO;
     loop {
         match operation() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::patience::retry;
 use super::sys;
-use crate::hub::{self, Direction, Source, SourceRef};
+use crate::hub::{self, Direction, Hub, Source, SourceRef};
 use crate::os::SystemAddr;
 use crate::os::set_nonblocking;
 
@@ -41,7 +41,7 @@ pub(super) fn connect(fd: OwnedFd, address: &SystemAddr, until: Option<Instant>)
 #[track_caller]
 pub(super) fn accept(listener: &Source) -> io::Result<(OwnedFd, SystemAddr)> {
     let accepted = listener.perform(Direction::Read, "a connection", sys::accept)?;
-    hub::here().use_up_budget();
+    hub::with_existing(Hub::use_up_budget);
     Ok(accepted)
 }
 

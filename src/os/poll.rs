@@ -36,8 +36,7 @@ use crate::time::deadline;
 /// ```
 #[track_caller]
 pub fn poll(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<usize> {
-    let (hub, until) = (hub::here(), deadline(timeout));
-    hub.poll_fds(PollFd::as_raw(fds), until, "a descriptor")
+    hub::poll_fds(PollFd::as_raw(fds), deadline(timeout), "a descriptor")
 }
 
 /// What [`select`] has found, as places in its arguments.

@@ -124,7 +124,7 @@ impl ThreadPool {
     /// queues.
     ///
     /// On a thread of this same pool `f` is called here and now: to wait for another one of them might
-    /// be to wait for ever.
+    /// be to wait for ever. A kill or a timeout of the caller that is raised where `f` waits is then the job's error.
     ///
     /// ```
     /// let pool = greenlet::pool::ThreadPool::new(2);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use greenlet::hub::{Backend, use_backend};
 use greenlet::net::{TcpListener, TcpStream, UnixStream};
 use greenlet::process::Command;
 use greenlet::server::StreamServer;
@@ -40,6 +41,23 @@ fn accepting_without_descriptors_is_an_error_and_works_when_there_are_some_again
             assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
         },
     );
+}
+
+#[test]
+fn more_greenlets_than_there_may_be_descriptors_wait_for_one_of_them_by_poll() {
+    passes("descriptors::more_greenlets_than_there_may_be_descriptors_wait_for_one_of_them_by_poll", || {
+        use_backend(Backend::Poll).unwrap();
+        limit(64);
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let wait =
+            |reader: UnixStream| spawn(move || greenlet::os::fd::wait_readable(&reader, None).unwrap());
+        let mut tasks: Vec<_> = (0..100).map(|_| wait(reader.clone())).collect();
+        // The hub's own interest in it counts as well.
+        let mut own = reader;
+        tasks.push(spawn(move || own.read_exact(&mut [0]).unwrap()));
+        drop(spawn(move || (&writer).write_all(b"xx").unwrap()));
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
 }
 
 /// How many descriptors are open.

@@ -1,12 +1,14 @@
 //! Other threads, and the end of a thread.
 
 use std::cell::{Cell, RefCell};
+use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::panicking;
 
 use greenlet::hub::{HubHandle, Parker};
+use greenlet::net::UnixStream;
 use greenlet::queue::{Channel, Queue};
 use greenlet::sync::{Event, Mutex, RwLock, Semaphore};
 use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, threads, yield_now};
@@ -17,6 +19,9 @@ use crate::{FOREVER, MS, OnDrop, reports};
 pub fn on_a_thread(f: impl FnOnce() + Send + 'static) {
     std::thread::spawn(f).join().unwrap();
 }
+
+/// What a thread-local does as it goes.
+type LastCall = RefCell<Option<OnDrop<Box<dyn FnMut()>>>>;
 
 /// E17.
 #[test]
@@ -108,7 +113,7 @@ impl Last {
         }
     }
 
-    /// Each of these has somebody in line who was abandoned there.
+    /// Each of those has somebody in line who was abandoned there.
     fn give_back(&self) {
         self.permits.release(2);
         assert_eq!(self.permits.available(), 2);
@@ -162,6 +167,44 @@ fn what_is_given_back_when_the_hub_has_ended_goes_to_nobody_who_was_abandoned_in
 }
 
 #[test]
+fn a_destructor_that_runs_when_the_hub_has_ended_reads_and_writes_what_need_not_be_waited_for() {
+    thread_local! {
+        static LAST: LastCall = const { RefCell::new(None) };
+    }
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        // Before there is a hub, so that this goes after it.
+        LAST.set(None);
+        yield_now();
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let parker = Parker::new();
+        parker.unparker().unpark();
+        let use_them = move || {
+            near.write_all(b"x").unwrap();
+            far.read_exact(&mut [0]).unwrap();
+            assert!(far.read(&mut [0]).unwrap_err().to_string().contains("has ended"));
+            let error = greenlet::os::fd::wait_readable(&far, None).unwrap_err();
+            assert!(error.to_string().contains("has ended"));
+            parker.park();
+            sender.send(()).unwrap();
+        };
+        LAST.set(Some(OnDrop(Box::new(use_them))));
+    });
+    assert_eq!(receiver.try_recv(), Ok(()));
+}
+
+#[test]
+fn a_destructor_that_runs_as_the_hub_ends_gets_an_error_where_it_would_have_to_wait() {
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let read = OnDrop(move || sender.send(near.read(&mut [0]).unwrap_err().to_string()).unwrap());
+        drop(spawn(move || drop((read, far))));
+    });
+    assert!(receiver.try_recv().unwrap().contains("is ending"));
+}
+
+#[test]
 fn who_dies_as_the_thread_ends_with_a_parent_that_waits_does_not_keep_the_thread_alive() {
     static NEVER: threads::Event = threads::Event::new();
     thread_local! {
@@ -193,9 +236,8 @@ fn who_has_left_as_its_unwanted_result_was_dropped_is_unwound_when_the_hub_has_e
             }
         }
     }
-    type Tell = OnDrop<Box<dyn FnMut()>>;
     thread_local! {
-        static TELL: RefCell<Option<Tell>> = const { RefCell::new(None) };
+        static TELL: LastCall = const { RefCell::new(None) };
     }
     let (sender, receiver) = mpsc::channel();
     on_a_thread(move || {

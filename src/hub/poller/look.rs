@@ -7,36 +7,34 @@ use std::time::{Duration, Instant};
 
 use super::Outsider;
 use super::poll::poll;
-use crate::hub::{self, Hub, Node};
+use crate::hub::{self, Node};
 
-impl Hub {
-    /// Waits until one of the descriptors is ready for what is asked of it; returns how many are, all
-    /// of which are marked. Zero if `until` came first.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses to watch a descriptor, or the greenlet would wait while it unwinds.
-    #[track_caller]
-    pub(crate) fn poll_fds(
-        &self,
-        fds: &mut [libc::pollfd],
-        until: Option<Instant>,
-        why: &'static str,
-    ) -> io::Result<usize> {
-        self.spend_budget();
-        loop {
-            let ready = look(fds)?;
-            if ready > 0 || until.is_some_and(|until| until <= Instant::now()) {
-                return Ok(ready);
-            }
-            hub::check_may_wait()?;
-            let nodes: Vec<_> = fds.iter().map(|fd| Node::new(Outsider::new((fd.fd, fd.events)))).collect();
-            let waiting = || nodes.iter().filter(|node| node.cargo().waits()).count();
-            self.wait_outside(&nodes, || {
-                let watched = waiting();
-                self.park_while(|| waiting() == watched, until, why);
-            })?;
+/// Waits until one of the descriptors is ready for what is asked of it; returns how many are, all
+/// of which are marked. Zero if `until` came first.
+///
+/// # Errors
+///
+/// If the system refuses to watch a descriptor, or the greenlet would wait where it cannot.
+#[track_caller]
+pub(crate) fn poll_fds(
+    fds: &mut [libc::pollfd],
+    until: Option<Instant>,
+    why: &'static str,
+) -> io::Result<usize> {
+    hub::spend_budget();
+    loop {
+        let ready = look(fds)?;
+        if ready > 0 || until.is_some_and(|until| until <= Instant::now()) {
+            return Ok(ready);
         }
+        hub::check_may_wait()?;
+        let hub = hub::here();
+        let nodes: Vec<_> = fds.iter().map(|fd| Node::new(Outsider::new((fd.fd, fd.events)))).collect();
+        let waiting = || nodes.iter().filter(|node| node.cargo().waits()).count();
+        hub.wait_outside(&nodes, || {
+            let watched = waiting();
+            hub.park_while(|| waiting() == watched, until, why);
+        })?;
     }
 }
 

@@ -31,6 +31,7 @@ use super::one_more::OneMore;
 use selector::Selector;
 use table::{Key, Table};
 
+pub(crate) use self::look::poll_fds;
 pub use backend::{Backend, UnknownBackend};
 pub(crate) use outside::Outsider;
 pub(crate) use selector::Waker;
@@ -167,8 +168,12 @@ impl Poller {
         on_event: impl FnMut(Key, Readiness),
     ) -> io::Result<()> {
         let table = self.table.borrow();
-        let wanted = table.iter().map(|(key, source)| (source.raw_fd(), key, source.wanted()));
-        let wanted = wanted.chain(self.outside.wanted());
+        let outside = self.outside.wanted();
+        let from_outside =
+            |fd| outside.binary_search_by_key(&fd, |(fd, ..)| *fd).map_or(0, |at| outside[at].2);
+        let known = table.iter().map(|(key, source)| (source.raw_fd(), key, source));
+        let known = known.map(|(fd, key, source)| (fd, key, source.wanted() | from_outside(fd)));
+        let wanted = known.chain(outside.iter().copied().filter(|(fd, ..)| !table.has(*fd)));
         poll.wait(timeout, wanted.filter(|(_, _, events)| *events != 0), on_event)
     }
 }

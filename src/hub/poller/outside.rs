@@ -117,9 +117,10 @@ impl Outside {
         events
     }
 
-    /// What is waited for, for a poller that has to be told each time.
+    /// What is waited for, for a poller that has to be told each time: on each descriptor once, in their order. The
+    /// system does not look at more of them than a process may have.
     pub(super) fn wanted(&self) -> Vec<(RawFd, Key, i16)> {
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<(RawFd, Key, i16)> = Vec::new();
         for queue in &self.queues {
             queue.for_each(|outsider| {
                 if outsider.waits() {
@@ -127,6 +128,14 @@ impl Outside {
                 }
             });
         }
+        wanted.sort_unstable_by_key(|(fd, ..)| *fd);
+        wanted.dedup_by(|(fd, _, events), (kept, _, all)| {
+            let is_same = fd == kept;
+            if is_same {
+                *all |= *events;
+            }
+            is_same
+        });
         wanted
     }
 }

@@ -150,8 +150,8 @@ impl Source {
         why: &'static str,
         mut operation: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
+        let Some(hub) = hub::unless_ended() else { return self.perform_at_once(operation) };
         let ready = self.ready(direction);
-        let hub = hub::here();
         // Before the operation: who is interrupted here has lost nothing.
         hub.spend_budget();
         loop {
@@ -164,6 +164,19 @@ impl Source {
                 }
             }
             self.wait(hub, direction, until(), why)?;
+        }
+    }
+
+    /// For destructors of thread-locals that run when the hub has ended: what need not wait works there.
+    #[cold]
+    fn perform_at_once<R>(&self, mut operation: impl FnMut(RawFd) -> io::Result<R>) -> io::Result<R> {
+        loop {
+            match operation(self.fd) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => hub::check_may_wait()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
+                result => return result,
+            }
         }
     }
 
