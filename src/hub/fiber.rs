@@ -189,20 +189,24 @@ impl Fiber {
 
     /// Whether it can be switched to, because it has run before, and was neither abandoned nor left in a callback
     /// since, or has a stack now. One that was spawned and is never going to run is told so.
-    #[inline]
+    // Part of every wait, as its caller is.
+    #[inline(always)]
     pub(crate) fn can_run(&self, hub: &Hub) -> bool {
         // SAFETY: a record's greenlet is alive while it can be run.
         let block = unsafe { self.core.as_ref() };
         match block.standing.phase() {
             Phase::Unstarted => self.can_start(hub, block),
             Phase::Active | Phase::Dead => {
-                let is_in_hub = !block.standing.has_either(Mark::Abandoned, Mark::CalledUpon);
-                if !is_in_hub {
-                    self.state.set(FiberState::Late);
-                }
-                is_in_hub
+                !block.standing.has_either(Mark::Abandoned, Mark::CalledUpon) || self.comes_late()
             }
         }
+    }
+
+    /// Its turn has come where it cannot take it.
+    #[cold]
+    fn comes_late(&self) -> bool {
+        self.state.set(FiberState::Late);
+        false
     }
 
     #[inline]
