@@ -135,6 +135,7 @@ impl Remote {
         if let Some(inbox) = self.inbox().as_mut() {
             std::mem::swap(inbox, &mut posts);
         }
+        // The last one's word counts, because it is about now.
         let mut goes_on = true;
         for post in posts.drain(..) {
             match post {

@@ -53,7 +53,7 @@ impl Hub {
             && if self.ready.is_empty() { self.wait_for_work() } else { self.poll_if_due() };
         self.round.set(self.ready.len());
         self.turning.set(false);
-        goes_on || !self.is_to_end() && self.interrupt_root()
+        goes_on || (!self.is_to_end() && self.interrupt_root())
     }
 
     /// Polls without waiting, if there is anything to poll for and the last time was long ago. False as for a
@@ -96,8 +96,6 @@ impl Hub {
                 self.poll(now, Some(deadline - now));
                 self.fire_timers(Instant::now())
             }
-            // What may still wait then has a deadline.
-            None if self.shutting_down.get() => false,
             None => {
                 self.poll(now, None);
                 true
