@@ -11,8 +11,7 @@ use greenlet::net::UnixStream;
 use greenlet::sync::Event;
 use greenlet::{GreenThread, Greenlet, KillError, State, Timeout, sleep, spawn, threads, yield_now};
 
-use crate::threads::on_a_thread;
-use crate::{FOREVER, MS, OnDrop, reports};
+use crate::{FOREVER, MS, OnDrop, on_a_thread, reports};
 
 /// Goes to the root by hand as it is dropped.
 struct Leave<T>(T);

@@ -50,6 +50,11 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Runs `f` on a thread of its own, to its end, thread-locals included.
+fn on_a_thread(f: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(f).join().unwrap();
+}
+
 /// The reports of this thread since the last call, of which none goes to standard error.
 fn reports() -> Vec<(ReportKind, String)> {
     thread_local! {

@@ -13,12 +13,7 @@ use greenlet::queue::{Channel, Queue};
 use greenlet::sync::{Event, Mutex, RwLock, Semaphore};
 use greenlet::{Greenlet, Timeout, sleep, spawn, spawn_later, threads, yield_now};
 
-use crate::{FOREVER, MS, OnDrop, reports};
-
-/// Runs `f` on a thread of its own, to its end, thread-locals included.
-pub fn on_a_thread(f: impl FnOnce() + Send + 'static) {
-    std::thread::spawn(f).join().unwrap();
-}
+use crate::{FOREVER, MS, OnDrop, on_a_thread, reports};
 
 /// What a thread-local does as it goes.
 type LastCall = RefCell<Option<OnDrop<Box<dyn FnMut()>>>>;
