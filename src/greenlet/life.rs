@@ -268,7 +268,7 @@ fn die_into_scheduler<T: 'static>(core: &Core, parcel: Parcel<T>) -> Departure {
     }
     let thread = core.thread();
     // A destructor, or a callback of the scheduler, may have made somebody begin to unwind this greenlet, who waits
-    // for just its end. And the scheduler may have come to its own meanwhile.
+    // for just its end. And the scheduler may have ended meanwhile.
     let picked = match thread.scheduler.get().filter(|_| core.unwinder().is_none()) {
         Some(scheduler) => (scheduler.pick)(),
         None => Err(Raised::exit()),

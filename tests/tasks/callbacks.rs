@@ -1,7 +1,7 @@
 //! Greenlets that are left by hand in a callback of the hub: there somebody else's payload is dropped, and its
 //! destructor goes away.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -33,6 +33,21 @@ fn wait_by_hand() {
     Greenlet::<()>::new(|()| Event::new().wait()).switch(());
 }
 
+/// Where a greenlet's handle is once it runs.
+type Handle = Rc<Cell<Option<Greenlet<()>>>>;
+
+fn spawn_with_handle(body: impl FnOnce() + 'static) -> (GreenThread<()>, Handle) {
+    let handle = Handle::default();
+    let task = spawn({
+        let handle = handle.clone();
+        move || {
+            handle.set(Some(Greenlet::current()));
+            body()
+        }
+    });
+    (task, handle)
+}
+
 fn is_unwound_when_its_thread_ends(wait: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = mpsc::channel();
     on_a_thread(move || {
@@ -60,14 +75,7 @@ fn who_was_left_in_a_callback_of_the_hub_is_unwound_when_its_thread_ends_whateve
 
 #[test]
 fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_kill_by_hand() {
-    let handle = Rc::new(RefCell::new(None));
-    let task = spawn({
-        let handle = handle.clone();
-        move || {
-            handle.replace(Some(Greenlet::<()>::current()));
-            Event::new().wait()
-        }
-    });
+    let (task, handle) = spawn_with_handle(|| Event::new().wait());
     leave(());
     wait_by_hand();
     let victim = handle.take().unwrap();
@@ -78,14 +86,9 @@ fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_kill_by_hand() {
 
 #[test]
 fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_second_kill_if_the_first_has_made_it_wait_there() {
-    let handle = Rc::new(RefCell::new(None));
-    let task = spawn({
-        let handle = handle.clone();
-        move || {
-            handle.replace(Some(Greenlet::<()>::current()));
-            let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
-            Event::new().wait()
-        }
+    let (task, handle) = spawn_with_handle(|| {
+        let _ = catch_unwind(AssertUnwindSafe(|| Event::new().wait()));
+        Event::new().wait()
     });
     yield_now();
     leave(());
@@ -97,24 +100,16 @@ fn who_was_left_in_a_callback_of_the_hub_is_unwound_by_a_second_kill_if_the_firs
 
 #[test]
 fn whose_turn_comes_while_it_is_left_in_a_callback_of_the_hub_has_it_when_it_is_back() {
-    let [left, other] = [const { RefCell::new(None) }; 2].map(Rc::new);
     let (first, second) = (Rc::new(Event::new()), Rc::new(Event::new()));
-    let task = spawn({
-        let (left, first, second) = (left.clone(), first.clone(), second.clone());
+    let (task, left) = spawn_with_handle({
+        let (first, second) = (first.clone(), second.clone());
         move || {
-            left.replace(Some(Greenlet::<()>::current()));
             first.wait();
             second.wait();
         }
     });
     yield_now();
-    drop(spawn({
-        let other = other.clone();
-        move || {
-            other.replace(Some(Greenlet::<()>::current()));
-            Greenlet::<()>::root().switch(());
-        }
-    }));
+    let (_, other) = spawn_with_handle(|| Greenlet::<()>::root().switch(()));
     wait_by_hand();
     first.set();
     leave(());

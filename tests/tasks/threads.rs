@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::panicking;
+use std::time::Instant;
 
 use greenlet::hub::{HubHandle, Parker};
 use greenlet::net::UnixStream;
@@ -197,6 +198,29 @@ fn a_destructor_that_runs_as_the_hub_ends_gets_an_error_where_it_would_have_to_w
         drop(spawn(move || drop((read, far))));
     });
     assert!(receiver.try_recv().unwrap().contains("is ending"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_waits_quietly_as_its_thread_ends_waits_to_the_end_whoevers_timer_it_fires() {
+    use greenlet::hub::embed::{Ended, sleep_until};
+
+    let wait_for_the_end = || drop(catch_unwind(AssertUnwindSafe(|| Event::new().wait())));
+    let (sender, receiver) = mpsc::channel();
+    on_a_thread(move || {
+        drop(spawn(move || {
+            wait_for_the_end();
+            let timeout = Timeout::new(MS);
+            timeout.start().unwrap();
+            std::mem::forget(timeout);
+        }));
+        drop(spawn(move || {
+            wait_for_the_end();
+            sender.send(sleep_until(Instant::now() + 20 * MS)).unwrap();
+        }));
+        yield_now();
+    });
+    assert_eq!(receiver.try_recv(), Ok(Ended::TimedOut));
 }
 
 #[test]
