@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::panicking;
-use std::time::Instant;
 
 use greenlet::hub::{HubHandle, Parker};
 use greenlet::net::UnixStream;
@@ -203,6 +202,8 @@ fn a_destructor_that_runs_as_the_hub_ends_gets_an_error_where_it_would_have_to_w
 #[cfg(target_os = "linux")]
 #[test]
 fn who_waits_quietly_as_its_thread_ends_waits_to_the_end_whoevers_timer_it_fires() {
+    use std::time::Instant;
+
     use greenlet::hub::embed::{Ended, sleep_until};
 
     let wait_for_the_end = || drop(catch_unwind(AssertUnwindSafe(|| Event::new().wait())));
